@@ -1,0 +1,11 @@
+/* crc32c.h - CRC-32C (Castagnoli, RFC 3720 appendix B.4), as Kafka record batches have it. */
+#ifndef BASE_CRC32C_H
+#define BASE_CRC32C_H
+
+#include "base/bytes.h"
+
+uint32_t crc32c(struct bytes bytes);
+/* Continue: crc32c_more(crc32c(a), b) is the checksum of a followed by b. */
+uint32_t crc32c_more(uint32_t crc, struct bytes bytes);
+
+#endif

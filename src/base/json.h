@@ -1,0 +1,61 @@
+/* json.h - a strict JSON slicer (RFC 8259) that never builds a tree: a value is the bytes it was sent as.
+ *
+ * For the hot path: posts are checked and cut out of a request at more than a gigabyte a second. Documents where
+ * speed does not matter (configuration, Delta logs) use jansson.
+ *
+ *     struct json json = json_of(body);
+ *     struct json_value key, value;
+ *     if (json_next(&json, &value) || value.kind != JSON_OBJECT) ...
+ *     struct json_walk walk = json_walk(value);
+ *     while (!(err = json_walk_next(&walk, &key, &value))) ...     // ERR_END when done
+ *
+ * Everything a value holds was checked when it was cut: grammar, UTF-8, escapes (surrogates in pairs), depth.
+ * No allocation. Threads: a slicer belongs to one thread. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+
+#include "base/bytes.h"
+
+enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+struct json_value {
+    enum json_kind kind;
+    bool plain;         /* a string without escapes: its text is the bytes between the quotes;
+                           an array or object: no white space outside strings */
+    struct bytes bytes; /* the value's own bytes, quotes and brackets included, white space around it not */
+};
+
+enum { JSON_DEPTH_MOST = 64 };
+
+/* Check that `text` is one JSON document and nothing behind it. ERR_INVALID: the note says what and at which byte
+ * (*at too, if not NULL). */
+enum err json_check(struct bytes text, struct json_value *out, size_t *at);
+
+/* Walk the members of a checked object or the elements of a checked array. */
+struct json_walk {
+    const uint8_t *at, *end;
+    bool object;
+};
+struct json_walk json_walk(struct json_value container);
+/* ERR_OK: *value is the next one, and *key (a string value) its name if it is an object's; key may be NULL for
+ * arrays. ERR_END: no more. */
+enum err json_walk_next(struct json_walk *walk, struct json_value *key, struct json_value *value);
+/* The member of that name (the last one, if it is repeated). ERR_NOT_FOUND. */
+enum err json_member(struct json_value object, const char *name, struct json_value *value);
+
+/* A string value's text, unescaped, appended to `out`. Plain strings can be taken with json_plain_text(). */
+enum err json_text(struct json_value string, struct buf *out);
+struct bytes json_plain_text(struct json_value plain_string);
+/* A number as an integer: ERR_INVALID if it has a fraction or exponent, ERR_RANGE if it does not fit. */
+enum err json_integer(struct json_value number, int64_t *out);
+
+/* The value without white space outside strings, appended to `out`. */
+enum err json_compact(struct json_value value, struct buf *out);
+/* `text` as a JSON string with its quotes, appended to `out`. Bytes that are not UTF-8 become U+FFFD. */
+enum err json_quote(struct bytes text, struct buf *out);
+
+/* Base64 (RFC 4648, padded, standard alphabet). Decode: ERR_INVALID for anything else, white space included. */
+enum err base64_encode(struct bytes bytes, struct buf *out);
+enum err base64_decode(struct bytes text, struct buf *out);
+
+#endif

@@ -1,0 +1,79 @@
+/* sql.h - the one place that talks to DuckDB (only sql.c includes duckdb.h).
+ *
+ * A sql_db is an in-memory database with a memory limit, spilling to a folder of its own; a sql is a connection.
+ * Extensions are never installed or loaded from outside, and the configuration is locked. The session's time zone
+ * is UTC.
+ *
+ * Errors: ERR_INVALID with DuckDB's message as the note; ERR_NO_MEMORY when the limit is reached; ERR_IO.
+ * Threads: a connection and its results belong to one thread at a time; a sql_db to all. */
+#ifndef BASE_SQL_H
+#define BASE_SQL_H
+
+#include "base/bytes.h"
+
+struct sql_db;
+struct sql;
+struct sql_result;
+
+struct sql_options {
+    const char *temp_dir;       /* for spilling; made and emptied here; NULL: no spilling */
+    size_t memory_limit_bytes;  /* 0: 1 GiB */
+    int threads;                /* 0: as many as processors */
+};
+
+enum err sql_db_open(struct sql_db **out, const struct sql_options *options);
+void sql_db_close(struct sql_db *db); /* after its connections; accepts NULL */
+enum err sql_open(struct sql **out, struct sql_db *db);
+void sql_close(struct sql *sql); /* accepts NULL */
+
+/* Run one or more statements for their effect. */
+enum err sql_run(struct sql *sql, const char *text);
+enum err sql_runf(struct sql *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Run one statement and keep its rows. The caller gives *out back with sql_result_free(). */
+enum err sql_query(struct sql *sql, struct sql_result **out, const char *text);
+enum err sql_queryf(struct sql *sql, struct sql_result **out, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void sql_result_free(struct sql_result *result); /* accepts NULL */
+/* Ask a running statement on that connection to stop (any thread). */
+void sql_interrupt(struct sql *sql);
+
+size_t sql_rows(const struct sql_result *result);
+size_t sql_columns(const struct sql_result *result);
+const char *sql_column_name(const struct sql_result *result, size_t column);
+const char *sql_column_type(const struct sql_result *result, size_t column); /* DuckDB's name: "BIGINT", ... */
+bool sql_is_null(const struct sql_result *result, size_t row, size_t column);
+/* A cell as text, as DuckDB casts it to VARCHAR; "" for NULL. Valid as long as the result. */
+struct bytes sql_text(const struct sql_result *result, size_t row, size_t column);
+/* A cell as a number; 0 for NULL or what is no number. */
+int64_t sql_integer(const struct sql_result *result, size_t row, size_t column);
+double sql_double(const struct sql_result *result, size_t row, size_t column);
+
+/* 'text' with its quotes doubled, for putting into a statement. Appended to `out`. */
+enum err sql_quote(struct bytes text, struct buf *out);
+
+/* Rows from C: a table function that pulls chunks from `pull` until it gives no more.
+ * sql_feed_define() once per connection's database; then `SELECT ... FROM name()` while a feed is set on it.
+ *
+ * `pull` fills up to `sql_feed_chunk_rows` rows of `chunk` and returns how many; 0 ends. It is called from one
+ * of DuckDB's threads at a time per feed when `parallel` is 1, else from up to `parallel` at once. */
+struct sql_feed_column {
+    const char *name;
+    enum { SQL_FEED_TEXT, SQL_FEED_INTEGER /* int64 */, SQL_FEED_INT /* int32 */, SQL_FEED_TIMESTAMP /* us, UTC */, SQL_FEED_BLOB } type;
+};
+struct sql_feed_chunk; /* the vectors of one chunk */
+enum { SQL_FEED_CHUNK_ROWS = 2048 };
+struct sql_feed {
+    const struct sql_feed_column *columns;
+    size_t column_count;
+    int parallel;
+    size_t (*pull)(void *arg, struct sql_feed_chunk *chunk);
+    void *arg;
+};
+/* Make `name()` a table function of this database with the feed's columns; a later call with the same name
+ * replaces the feed. The feed's memory must outlive its last use. ERR_INVALID. */
+enum err sql_feed_define(struct sql *sql, const char *name, const struct sql_feed *feed);
+void sql_feed_text(struct sql_feed_chunk *chunk, size_t column, size_t row, struct bytes text);
+void sql_feed_integer(struct sql_feed_chunk *chunk, size_t column, size_t row, int64_t value);
+void sql_feed_null(struct sql_feed_chunk *chunk, size_t column, size_t row);
+
+#endif
