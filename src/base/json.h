@@ -3,9 +3,9 @@
  * For the hot path: posts are checked and cut out of a request at more than a gigabyte a second. Documents where
  * speed does not matter (configuration, Delta logs) use jansson.
  *
- *     struct json json = json_of(body);
- *     struct json_value key, value;
- *     if (json_next(&json, &value) || value.kind != JSON_OBJECT) ...
+ *     struct json_value value;
+ *     struct json_value key;
+ *     if (json_check(body, &value, NULL) || value.kind != JSON_OBJECT) ...
  *     struct json_walk walk = json_walk(value);
  *     while (!(err = json_walk_next(&walk, &key, &value))) ...     // ERR_END when done
  *
