@@ -40,16 +40,16 @@ static enum err parse_size(const char *text, int64_t *out)
         const char *unit;
         int64_t factor;
     } units[] = {
-        {"",    1      },
-        {"k",   1000   },
-        {"kb",  1000   },
-        {"kib", 1024   },
-        {"m",   1000000},
-        {"mb",  1000000},
-        {"mib", 1 << 20},
+        {"",    1         },
+        {"k",   1000      },
+        {"kb",  1000      },
+        {"kib", 1024      },
+        {"m",   1000000   },
+        {"mb",  1000000   },
+        {"mib", 1 << 20   },
         {"g",   1000000000},
         {"gb",  1000000000},
-        {"gib", 1 << 30},
+        {"gib", 1 << 30   },
     };
     char *end;
     long long number;
@@ -105,25 +105,31 @@ static enum err check_value(const struct setting *setting, const char *text, con
     int port;
 
     if (setting->type == SETTING_INTEGER || setting->type == SETTING_SIZE) {
-        if (parse_size(text, &number) || (setting->type == SETTING_INTEGER && !isdigit((unsigned char)text[strlen(text) - 1])))
+        if (parse_size(text, &number) ||
+            (setting->type == SETTING_INTEGER && !isdigit((unsigned char)text[strlen(text) - 1])))
             return err_note(ERR_INVALID, "%s: %s is '%s', which is not %s", origin, setting->name, text,
                             setting->type == SETTING_SIZE ? "a size (as 64MiB)" : "a whole number");
         if (!is_in_range(number, setting->range))
-            return err_note(ERR_INVALID, "%s: %s is %s, outside its range %s", origin, setting->name, text, setting->range);
+            return err_note(ERR_INVALID, "%s: %s is %s, outside its range %s", origin, setting->name, text,
+                            setting->range);
     }
     if (setting->type == SETTING_FLAG && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
         return err_note(ERR_INVALID, "%s: %s is '%s'; say true or false", origin, setting->name, text);
     if (setting->type == SETTING_CHOICE && !is_choice(text, setting->range))
-        return err_note(ERR_INVALID, "%s: %s is '%s'; it can be %s", origin, setting->name, text, setting->range);
+        return err_note(ERR_INVALID, "%s: %s is '%s'; it can be %s", origin, setting->name, text,
+                        setting->range);
     if (setting->type == SETTING_ADDRESS && config_address(text, host, &port))
-        return err_note(ERR_INVALID, "%s: %s is '%s'; an address is HOST:PORT, as 127.0.0.1:8082", origin, setting->name, text);
+        return err_note(ERR_INVALID, "%s: %s is '%s'; an address is HOST:PORT, as 127.0.0.1:8082", origin,
+                        setting->name, text);
     return ERR_OK;
 }
 
 static enum err set_value(struct config *config, int index, const char *text, const char *origin)
 {
     struct value *value = &config->values[index];
-    enum err err = *text || config_settings[index].type == SETTING_FLAG ? check_value(&config_settings[index], text, origin) : ERR_OK;
+    enum err err = *text || config_settings[index].type == SETTING_FLAG
+                       ? check_value(&config_settings[index], text, origin)
+                       : ERR_OK;
     char *new_text, *new_origin;
 
     if (err)
@@ -159,7 +165,8 @@ static enum err expand(const char *text, struct buf *out, const char *origin)
         if (!close)
             return err_note(ERR_INVALID, "%s: '${' without its '}'", origin);
         dash = memmem(open, (size_t)(close - open), ":-", 2);
-        if ((size_t)snprintf(name, sizeof(name), "%.*s", (int)((dash ? dash : close) - open - 2), open + 2) >= sizeof(name))
+        if ((size_t)snprintf(name, sizeof(name), "%.*s", (int)((dash ? dash : close) - open - 2), open + 2) >=
+            sizeof(name))
             return err_note(ERR_INVALID, "%s: the name of a variable is too long", origin);
         err = buf_add(out, text, (size_t)(open - text));
         if (err)
@@ -170,7 +177,8 @@ static enum err expand(const char *text, struct buf *out, const char *origin)
         else if (dash)
             err = buf_add(out, dash + 2, (size_t)(close - dash - 2));
         else
-            return err_note(ERR_INVALID, "%s: the environment has no %s; set it, or write ${%s:-default}", origin, name, name);
+            return err_note(ERR_INVALID, "%s: the environment has no %s; set it, or write ${%s:-default}",
+                            origin, name, name);
         if (err)
             return err;
         text = close + 1;
@@ -199,21 +207,24 @@ static enum err take_map(struct config *config, yaml_document_t *doc, yaml_node_
     if (depth > YAML_DEPTH_MOST)
         return err_note(ERR_INVALID, "%s: maps are nested too deeply", file);
     for (yaml_node_pair_t *pair = map->data.mapping.pairs.start; pair < map->data.mapping.pairs.top; pair++) {
-        yaml_node_t *key = yaml_document_get_node(doc, pair->key), *value = yaml_document_get_node(doc, pair->value);
+        yaml_node_t *key = yaml_document_get_node(doc, pair->key),
+                    *value = yaml_document_get_node(doc, pair->value);
         char name[NAME_MOST], origin[PATH_MAX];
         enum err err;
 
         snprintf(origin, sizeof(origin), "%s:%zu", file, key->start_mark.line + 1);
         if (key->type != YAML_SCALAR_NODE)
             return err_note(ERR_INVALID, "%s: a key must be a name", origin);
-        if ((size_t)snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", (char *)key->data.scalar.value) >= sizeof(name))
+        if ((size_t)snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "",
+                             (char *)key->data.scalar.value) >= sizeof(name))
             return err_note(ERR_INVALID, "%s: a key is too long", origin);
         if (value->type == YAML_MAPPING_NODE)
             err = take_map(config, doc, value, name, file, depth + 1);
         else if (value->type == YAML_SCALAR_NODE)
             err = take_scalar(config, name, (char *)value->data.scalar.value, origin);
         else
-            err = err_note(ERR_INVALID, "%s: %s is a list; write its items with commas between", origin, name);
+            err =
+                err_note(ERR_INVALID, "%s: %s is a list; write its items with commas between", origin, name);
         if (err)
             return err;
     }
@@ -401,8 +412,8 @@ enum err config_door(const struct config *config, const char *door, char out[300
         fclose(file);
     }
     if (port == 0)
-        return err_note(ERR_UNREACHABLE, "the %s door of %s has no port yet; is `pinrail serve` running?", door,
-                        config_text(config, "data.dir"));
+        return err_note(ERR_UNREACHABLE, "the %s door of %s has no port yet; is `pinrail serve` running?",
+                        door, config_text(config, "data.dir"));
     /* A door that listens everywhere is reached here by loopback. */
     if (strcmp(host, "0.0.0.0") == 0)
         snprintf(host, sizeof(host), "127.0.0.1");

@@ -12,7 +12,7 @@
 #include "base/sql.h"
 
 struct cli_option {
-    const char *name; /* "count" is --count */
+    const char *name;  /* "count" is --count */
     const char *value; /* what stands for the value in help, e.g. "N"; NULL: the option takes none */
     const char *help;
 };
@@ -29,11 +29,11 @@ struct cli {
 
 struct command {
     const char *name;
-    int (*run)(struct cli *cli); /* gives the exit status */
-    const char *summary;         /* one line */
-    const char *operands;        /* e.g. "TOPIC", "" for none */
+    int (*run)(struct cli *cli);      /* gives the exit status */
+    const char *summary;              /* one line */
+    const char *operands;             /* e.g. "TOPIC", "" for none */
     const struct cli_option *options; /* ends with a NULL name; may be NULL */
-    const char *examples;        /* lines */
+    const char *examples;             /* lines */
 };
 extern const struct command commands[]; /* ends with a NULL name */
 

@@ -18,8 +18,8 @@ int command_table(struct cli *cli);
 int command_quarantine(struct cli *cli);
 int command_check(struct cli *cli);
 
-extern const struct cli_option demo_options[], serve_options[], emulate_options[], topic_options[], stream_options[],
-    tail_options[], batch_options[], sql_options[], insight_options[], audit_options[], table_options[],
-    quarantine_options[], check_options[];
+extern const struct cli_option demo_options[], serve_options[], emulate_options[], topic_options[],
+    stream_options[], tail_options[], batch_options[], sql_options[], insight_options[], audit_options[],
+    table_options[], quarantine_options[], check_options[];
 
 #endif
