@@ -40,16 +40,8 @@ static enum err parse_size(const char *text, int64_t *out)
         const char *unit;
         int64_t factor;
     } units[] = {
-        {"",    1         },
-        {"k",   1000      },
-        {"kb",  1000      },
-        {"kib", 1024      },
-        {"m",   1000000   },
-        {"mb",  1000000   },
-        {"mib", 1 << 20   },
-        {"g",   1000000000},
-        {"gb",  1000000000},
-        {"gib", 1 << 30   },
+        {"", 1},         {"k", 1000},      {"kb", 1000},      {"kib", 1024},      {"m", 1000000},
+        {"mb", 1000000}, {"mib", 1 << 20}, {"g", 1000000000}, {"gb", 1000000000}, {"gib", 1 << 30},
     };
     char *end;
     long long number;

@@ -29,7 +29,8 @@ void trace_line(enum trace_level level, const char *stage, const char *format, .
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     size = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &utc);
-    length = snprintf(line + size, sizeof(line) - size, ".%03ldZ %s %s: ", now.tv_nsec / 1000000, names[level], stage);
+    length = snprintf(line + size, sizeof(line) - size, ".%03ldZ %s %s: ", now.tv_nsec / 1000000,
+                      names[level], stage);
     size += (size_t)length;
     va_start(args, format);
     length = vsnprintf(line + size, sizeof(line) - size - 1, format, args);

@@ -17,12 +17,12 @@ struct cli_value {
 };
 
 static const struct cli_option common_options[] = {
-    {"config",  "FILE", "read this configuration in place of ./pinrail.yaml"},
-    {"json",    NULL,   "answers as JSON, one object a line"                },
-    {"quiet",   NULL,   "no progress and no remarks on stderr"              },
-    {"verbose", NULL,   "trace in detail on stderr"                         },
-    {"help",    NULL,   "this text"                                         },
-    {NULL,      NULL,   NULL                                                },
+    {"config", "FILE", "read this configuration in place of ./pinrail.yaml"},
+    {"json", NULL, "answers as JSON, one object a line"},
+    {"quiet", NULL, "no progress and no remarks on stderr"},
+    {"verbose", NULL, "trace in detail on stderr"},
+    {"help", NULL, "this text"},
+    {NULL, NULL, NULL},
 };
 
 volatile int cli_stop;

@@ -13,9 +13,7 @@
 static enum err make_topics(const struct config *config, struct log *log)
 {
     /* A Kinesis record may be 1 MiB of data and key; its batch is a little larger. */
-    static const struct topic_setting stream_settings[] = {
-        {"max.message.bytes", "10486784"}
-    };
+    static const struct topic_setting stream_settings[] = {{"max.message.bytes", "10486784"}};
     char *entities = strdup(config_text(config, "entities")), *rest = entities;
     enum err err = entities ? ERR_OK : err_note(ERR_NO_MEMORY, "out of memory");
 

@@ -7,9 +7,9 @@
 
 const struct cli_option tail_options[] = {
     {"from-beginning", NULL, "start at the oldest record, not at the next one"},
-    {"count",          "N",  "stop after this many records"                   },
-    {"no-follow",      NULL, "stop at the end of the topic"                   },
-    {NULL,             NULL, NULL                                             },
+    {"count", "N", "stop after this many records"},
+    {"no-follow", NULL, "stop at the end of the topic"},
+    {NULL, NULL, NULL},
 };
 
 enum { LINE_MOST = 64 * 1024 * 1024 };

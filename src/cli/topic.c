@@ -7,10 +7,10 @@
 #include "cli/kafka_cli.h"
 
 const struct cli_option topic_options[] = {
-    {"partitions", "N",          "partitions of the new topic [num.partitions]"                },
-    {"setting",    "NAME=VALUE", "a setting of the new topic, as retention.ms=86400000"        },
-    {"internal",   NULL,         "list: also topics that pinrail and Kafka keep for themselves"},
-    {NULL,         NULL,         NULL                                                          },
+    {"partitions", "N", "partitions of the new topic [num.partitions]"},
+    {"setting", "NAME=VALUE", "a setting of the new topic, as retention.ms=86400000"},
+    {"internal", NULL, "list: also topics that pinrail and Kafka keep for themselves"},
+    {NULL, NULL, NULL},
 };
 
 enum { ADMIN_TIMEOUT_MS = 10000, WATERMARK_TIMEOUT_MS = 5000 };
