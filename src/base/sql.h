@@ -54,24 +54,31 @@ enum err sql_quote(struct bytes text, struct buf *out);
 /* Rows from C: a table function that pulls chunks from `pull` until it gives no more.
  * sql_feed_define() once per connection's database; then `SELECT ... FROM name()` while a feed is set on it.
  *
- * `pull` fills up to `sql_feed_chunk_rows` rows of `chunk` and returns how many; 0 ends. It is called from one
- * of DuckDB's threads at a time per feed when `parallel` is 1, else from up to `parallel` at once. */
+ * `start` is called once when a statement begins to read, before its first `pull`, so that a feed may be read again
+ * from its first row. `pull` fills up to `sql_feed_chunk_rows` rows of `chunk` and returns how many; 0 ends,
+ * SQL_FEED_FAILED fails the statement with err_sentence() of that thread. It is called from one of DuckDB's threads
+ * at a time per feed when `parallel` is 1, else from up to `parallel` at once; rows then come in no particular
+ * order. Columns that a statement does not read are not made: sql_feed_wants() is false for them, and setting them
+ * does nothing. */
 struct sql_feed_column {
     const char *name;
     enum { SQL_FEED_TEXT, SQL_FEED_INTEGER /* int64 */, SQL_FEED_INT /* int32 */, SQL_FEED_TIMESTAMP /* us, UTC */, SQL_FEED_BLOB } type;
 };
 struct sql_feed_chunk; /* the vectors of one chunk */
 enum { SQL_FEED_CHUNK_ROWS = 2048 };
+#define SQL_FEED_FAILED SIZE_MAX
 struct sql_feed {
     const struct sql_feed_column *columns;
     size_t column_count;
     int parallel;
+    void (*start)(void *arg); /* may be NULL */
     size_t (*pull)(void *arg, struct sql_feed_chunk *chunk);
     void *arg;
 };
 /* Make `name()` a table function of this database with the feed's columns; a later call with the same name
  * replaces the feed. The feed's memory must outlive its last use. ERR_INVALID. */
 enum err sql_feed_define(struct sql *sql, const char *name, const struct sql_feed *feed);
+bool sql_feed_wants(const struct sql_feed_chunk *chunk, size_t column);
 void sql_feed_text(struct sql_feed_chunk *chunk, size_t column, size_t row, struct bytes text);
 void sql_feed_integer(struct sql_feed_chunk *chunk, size_t column, size_t row, int64_t value);
 void sql_feed_null(struct sql_feed_chunk *chunk, size_t column, size_t row);
