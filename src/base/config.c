@@ -280,6 +280,18 @@ static enum err load_environment(struct config *config)
     return ERR_OK;
 }
 
+static enum err load_flags(struct config *config, const char *const *flags, size_t flag_count)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; !err && i < flag_count; i++) {
+        int index = setting_index(flags[2 * i]);
+        assert(index >= 0);
+        err = set_value(config, index, flags[2 * i + 1], "flag");
+    }
+    return err;
+}
+
 enum err config_load(struct config **out, const char *file, const char *const *flags, size_t flag_count)
 {
     struct config *config = calloc(1, sizeof(*config));
@@ -295,11 +307,28 @@ enum err config_load(struct config **out, const char *file, const char *const *f
         err = load_file(config, file ? file : "pinrail.yaml", file != NULL);
     if (!err)
         err = load_environment(config);
-    for (size_t i = 0; !err && i < flag_count; i++) {
-        int index = setting_index(flags[2 * i]);
-        assert(index >= 0);
-        err = set_value(config, index, flags[2 * i + 1], "flag");
+    if (!err)
+        err = load_flags(config, flags, flag_count);
+    if (err) {
+        config_free(config);
+        return err;
     }
+    *out = config;
+    return ERR_OK;
+}
+
+enum err config_copy(struct config **out, const struct config *from, const char *const *flags,
+                     size_t flag_count)
+{
+    struct config *config = calloc(1, sizeof(*config));
+    enum err err = ERR_OK;
+
+    if (!config)
+        return err_note(ERR_NO_MEMORY, "out of memory for the configuration");
+    for (int i = 0; !err && config_settings[i].name; i++)
+        err = set_value(config, i, from->values[i].text, from->values[i].origin);
+    if (!err)
+        err = load_flags(config, flags, flag_count);
     if (err) {
         config_free(config);
         return err;

@@ -35,6 +35,9 @@ struct config;
 /* `file` NULL: ./pinrail.yaml if it is there. `flags` are names and values from the command line, in pairs
  * (setting names, not flag names), `flag_count` pairs. ERR_INVALID with a note that names file, line and key. */
 enum err config_load(struct config **out, const char *file, const char *const *flags, size_t flag_count);
+/* The same settings as `from`, but for `flag_count` pairs of names and values. */
+enum err config_copy(struct config **out, const struct config *from, const char *const *flags,
+                     size_t flag_count);
 void config_free(struct config *config); /* accepts NULL */
 
 /* Values. The name must be in the table (asserted): a misspelt name is our mistake. Text is valid as long as the
