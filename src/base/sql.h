@@ -16,9 +16,9 @@ struct sql;
 struct sql_result;
 
 struct sql_options {
-    const char *temp_dir;       /* for spilling; made and emptied here; NULL: no spilling */
-    size_t memory_limit_bytes;  /* 0: 1 GiB */
-    int threads;                /* 0: as many as processors */
+    const char *temp_dir;      /* for spilling; made and emptied here; NULL: no spilling */
+    size_t memory_limit_bytes; /* 0: 1 GiB */
+    int threads;               /* 0: as many as processors */
 };
 
 enum err sql_db_open(struct sql_db **out, const struct sql_options *options);
@@ -40,7 +40,8 @@ void sql_interrupt(struct sql *sql);
 size_t sql_rows(const struct sql_result *result);
 size_t sql_columns(const struct sql_result *result);
 const char *sql_column_name(const struct sql_result *result, size_t column);
-const char *sql_column_type(const struct sql_result *result, size_t column); /* DuckDB's name: "BIGINT", ... */
+const char *sql_column_type(const struct sql_result *result,
+                            size_t column); /* DuckDB's name: "BIGINT", ... */
 bool sql_is_null(const struct sql_result *result, size_t row, size_t column);
 /* A cell as text, as DuckDB casts it to VARCHAR; "" for NULL. Valid as long as the result. */
 struct bytes sql_text(const struct sql_result *result, size_t row, size_t column);
@@ -51,18 +52,25 @@ double sql_double(const struct sql_result *result, size_t row, size_t column);
 /* 'text' with its quotes doubled, for putting into a statement. Appended to `out`. */
 enum err sql_quote(struct bytes text, struct buf *out);
 
-/* Rows from C: a table function that pulls chunks from `pull` until it gives no more.
- * sql_feed_define() once per connection's database; then `SELECT ... FROM name()` while a feed is set on it.
+/* Rows from C: a table function that pulls chunks from `pull` until it gives no more. A feed belongs to the connection
+ * that defined it: two connections may each have a feed of the same name, and each reads its own.
  *
  * `start` is called once when a statement begins to read, before its first `pull`, so that a feed may be read again
- * from its first row. `pull` fills up to `sql_feed_chunk_rows` rows of `chunk` and returns how many; 0 ends,
+ * from its first row. `pull` fills up to SQL_FEED_CHUNK_ROWS rows of `chunk` and returns how many; 0 ends,
  * SQL_FEED_FAILED fails the statement with err_sentence() of that thread. It is called from one of DuckDB's threads
- * at a time per feed when `parallel` is 1, else from up to `parallel` at once; rows then come in no particular
- * order. Columns that a statement does not read are not made: sql_feed_wants() is false for them, and setting them
- * does nothing. */
+ * at a time per feed when `parallel` is 1, and rows keep their order then; else from up to `parallel` at once. Every
+ * cell of a row is given by sql_feed_text(), sql_feed_integer() or sql_feed_null(); text is copied and must be UTF-8
+ * (a BLOB need not). Columns that a statement does not read are not made: sql_feed_wants() is false for them, and
+ * setting them does nothing. */
 struct sql_feed_column {
     const char *name;
-    enum { SQL_FEED_TEXT, SQL_FEED_INTEGER /* int64 */, SQL_FEED_INT /* int32 */, SQL_FEED_TIMESTAMP /* us, UTC */, SQL_FEED_BLOB } type;
+    enum {
+        SQL_FEED_TEXT,
+        SQL_FEED_INTEGER,   /* BIGINT */
+        SQL_FEED_INT,       /* INTEGER */
+        SQL_FEED_TIMESTAMP, /* TIMESTAMP WITH TIME ZONE, as microseconds since 1970 */
+        SQL_FEED_BLOB,
+    } type;
 };
 struct sql_feed_chunk; /* the vectors of one chunk */
 enum { SQL_FEED_CHUNK_ROWS = 2048 };
@@ -75,8 +83,8 @@ struct sql_feed {
     size_t (*pull)(void *arg, struct sql_feed_chunk *chunk);
     void *arg;
 };
-/* Make `name()` a table function of this database with the feed's columns; a later call with the same name
- * replaces the feed. The feed's memory must outlive its last use. ERR_INVALID. */
+/* Make `name()` a table function of this connection with the feed's columns (64 at most); a later call with the same
+ * name replaces the feed. The feed's memory must outlive its last use. ERR_INVALID. */
 enum err sql_feed_define(struct sql *sql, const char *name, const struct sql_feed *feed);
 bool sql_feed_wants(const struct sql_feed_chunk *chunk, size_t column);
 void sql_feed_text(struct sql_feed_chunk *chunk, size_t column, size_t row, struct bytes text);
