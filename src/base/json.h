@@ -43,6 +43,38 @@ enum err json_walk_next(struct json_walk *walk, struct json_value *key, struct j
 /* The member of that name (the last one, if it is repeated). ERR_NOT_FOUND. */
 enum err json_member(struct json_value object, const char *name, struct json_value *value);
 
+/* Is that the string value's text, escapes resolved? */
+bool json_text_is(struct json_value string, const char *text);
+
+/* Cutting while checking: one pass over text that nobody has checked yet, for requests. Enter the containers one
+ * wants to see inside of, take all else whole; every byte is looked at once.
+ *
+ *     struct json_pull pull = json_pull(body);
+ *     if (!(err = json_pull_enter(&pull, JSON_ARRAY)))
+ *         while (!(err = json_pull_next(&pull, NULL)))     // ERR_END: the array is closed, we are outside again
+ *             if ((err = json_pull_value(&pull, &value))) ...
+ *     if (err == ERR_END) err = json_pull_end(&pull);
+ *
+ * All else but ERR_OK and ERR_END is ERR_INVALID with a note; pull.fault is then the byte at which it stopped. */
+struct json_pull {
+    const uint8_t *start, *at, *end;
+    size_t fault;
+    uint64_t objects; /* bit n: the container at depth n is an object */
+    int depth;
+    bool first; /* no member of the innermost container was taken yet */
+};
+struct json_pull json_pull(struct bytes text);
+/* Step into the next value, which must be an array or object as `kind` says. */
+enum err json_pull_enter(struct json_pull *pull, enum json_kind kind);
+/* Go to the next member's value; in an object *key is its name. ERR_END: the container is closed and left. */
+enum err json_pull_next(struct json_pull *pull, struct json_value *key);
+/* The kind of the value that comes next, looked at only from its first byte; JSON_NULL if that begins nothing. */
+enum json_kind json_pull_kind(struct json_pull *pull);
+/* Check and take the next value whole. */
+enum err json_pull_value(struct json_pull *pull, struct json_value *out);
+/* Nothing but white space may follow. */
+enum err json_pull_end(struct json_pull *pull);
+
 /* A string value's text, unescaped, appended to `out`. Plain strings can be taken with json_plain_text(). */
 enum err json_text(struct json_value string, struct buf *out);
 struct bytes json_plain_text(struct json_value plain_string);

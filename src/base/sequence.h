@@ -12,7 +12,8 @@
 
 enum { SEQUENCE_TEXT_BYTES = 60 };
 
-void sequence_format(int64_t created_s, uint32_t shard, int64_t offset, int64_t arrival_s, char out[SEQUENCE_TEXT_BYTES]);
+void sequence_format(int64_t created_s, uint32_t shard, int64_t offset, int64_t arrival_s,
+                     char out[SEQUENCE_TEXT_BYTES]);
 /* ERR_INVALID: not a sequence number of this form. Any of the outputs may be NULL. */
 enum err sequence_parse(struct bytes text, int64_t *created_s, uint32_t *shard, int64_t *offset);
 
