@@ -1,6 +1,7 @@
 /* cli.c - arguments to a command: settings go to the configuration, the command's own options to the command. */
 #include "cli/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -123,6 +124,36 @@ static int print_command_help(const struct command *command)
     if (command->examples)
         printf("\nExamples:\n%s\n", command->examples);
     print_settings();
+    return EX_OK;
+}
+
+/* docs/config.md is this text: `make check` compares. */
+static int print_config_table(void)
+{
+    printf("# Settings\n\nMade by `pinrail help --config-table` from src/base/config_table.c. Each is a key "
+           "of `pinrail.yaml` (nested "
+           "maps or dotted names), a flag (dots\nand underscores become dashes) and an environment variable. "
+           "A flag beats the "
+           "environment, that the file, that the default. In the file,\n`${NAME}` and `${NAME:-default}` are "
+           "taken from the "
+           "environment.\n\n| key | flag | environment | default | range | what it is "
+           "|\n|---|---|---|---|---|---|\n");
+    for (const struct setting *setting = config_settings; setting->name; setting++) {
+        char flag[96], variable[96];
+        size_t at = 0;
+        flag_of_setting(setting, flag);
+        for (const char *c = setting->name; *c && at < sizeof(variable) - 1; c++)
+            variable[at++] = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
+        variable[at] = 0;
+        printf("| `%s` | `--%s` | `PINRAIL_%s` | ", setting->name, flag, variable);
+        printf(*setting->fallback ? "`%s` | " : "%s | ", setting->fallback);
+        for (const char *c = setting->range; *c; c++)
+            printf(*c == '|' ? " or " : "%c", *c);
+        printf(" | ");
+        for (const char *c = setting->help; *c; c++)
+            printf(*c == '\\' ? "\\\\" : "%c", *c);
+        printf(" |\n");
+    }
     return EX_OK;
 }
 
@@ -285,6 +316,8 @@ int cli_main(int argc, char **argv)
         print_help();
         return argc > 1 ? EX_OK : EX_USAGE;
     }
+    if (strcmp(name, "help") == 0 && strcmp(argv[2], "--config-table") == 0)
+        return print_config_table();
     if (strcmp(name, "help") == 0)
         name = argv[2];
     for (const struct command *command = commands; command->name; command++) {
