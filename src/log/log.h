@@ -29,11 +29,11 @@ enum {
 };
 
 struct log_options {
-    const char *dir;             /* made if absent; locked against a second process (ERR_BUSY) */
-    struct disk *disk;           /* disk_real() but in tests */
-    int64_t segment_bytes;       /* 0: 256 MiB */
-    size_t message_max_bytes;    /* the largest batch; 0: 1048588 as Kafka's message.max.bytes */
-    size_t unsynced_most_bytes;  /* appenders wait when this much waits for the disk; 0: 64 MiB */
+    const char *dir;            /* made if absent; locked against a second process (ERR_BUSY) */
+    struct disk *disk;          /* disk_real() but in tests */
+    int64_t segment_bytes;      /* 0: 256 MiB */
+    size_t message_max_bytes;   /* the largest batch; 0: 1048588 as Kafka's message.max.bytes */
+    size_t unsynced_most_bytes; /* appenders wait when this much waits for the disk; 0: 64 MiB */
 };
 
 /* Opens the log, recovering every partition: torn tails are cut, indexes remade where they are missing or wrong.
@@ -71,7 +71,8 @@ enum err log_topic_grow(struct log *log, const char *name, int32_t partitions);
 /* Set (value not empty) or unset (value empty) settings. */
 enum err log_topic_set(struct log *log, const char *name, const struct topic_setting *settings, size_t count);
 enum err log_topic_find(struct log *log, const char *name, struct arena *arena, struct topic_info *out);
-enum err log_topic_find_id(struct log *log, const uint8_t id[TOPIC_ID_BYTES], struct arena *arena, struct topic_info *out);
+enum err log_topic_find_id(struct log *log, const uint8_t id[TOPIC_ID_BYTES], struct arena *arena,
+                           struct topic_info *out);
 /* All topics by name, in the arena. */
 enum err log_topic_list(struct log *log, struct arena *arena, struct topic_info **out, size_t *count);
 
@@ -82,10 +83,11 @@ struct partition *log_partition(struct log *log, const char *topic, int32_t inde
 void partition_put(struct partition *partition); /* accepts NULL */
 
 struct append {
-    int64_t base_offset;  /* the first record's */
-    int64_t end_offset;   /* one past the last record's: what partition_settled() takes */
-    int64_t append_ms;    /* when it was taken in */
-    bool duplicate;       /* an idempotent producer's repeat: nothing was appended, the offsets are the first time's */
+    int64_t base_offset; /* the first record's */
+    int64_t end_offset;  /* one past the last record's: what partition_settled() takes */
+    int64_t append_ms;   /* when it was taken in */
+    bool
+        duplicate; /* an idempotent producer's repeat: nothing was appended, the offsets are the first time's */
 };
 
 /* Append one record batch (magic 2, as the wire has it). Checks its length, CRC32C, magic, that offsets run 0..n-1
@@ -116,7 +118,8 @@ int64_t partition_size_bytes(struct partition *partition);
 enum err partition_read(struct partition *partition, int64_t offset, size_t max_bytes, struct buf *out);
 
 /* The first offset whose record's timestamp is >= time_ms, and that timestamp. ERR_END: there is none. */
-enum err partition_find_time(struct partition *partition, int64_t time_ms, int64_t *offset, int64_t *timestamp_ms);
+enum err partition_find_time(struct partition *partition, int64_t time_ms, int64_t *offset,
+                             int64_t *timestamp_ms);
 /* The offset and timestamp of the record with the largest timestamp. ERR_END when empty. */
 enum err partition_max_time(struct partition *partition, int64_t *offset, int64_t *timestamp_ms);
 /* Forget records below `offset` (DeleteRecords). */
@@ -131,15 +134,16 @@ enum err log_new_producer_id(struct log *log, int64_t *producer_id);
 
 struct committed {
     int64_t offset;
-    int32_t leader_epoch;  /* -1: not given */
+    int32_t leader_epoch; /* -1: not given */
     int64_t commit_ms;
-    char *metadata;        /* in the arena; never NULL */
+    char *metadata; /* in the arena; never NULL */
 };
 
 /* Appended, not yet durable: *where and *end_offset are for partition_settled(), the caller puts *where back.
  * Metadata is at most 4096 bytes (ERR_TOO_LARGE). A commit is visible to log_offset_fetch() at once. */
-enum err log_offset_commit(struct log *log, const char *group, const char *topic, int32_t partition, int64_t offset,
-                           int32_t leader_epoch, struct bytes metadata, struct partition **where, int64_t *end_offset);
+enum err log_offset_commit(struct log *log, const char *group, const char *topic, int32_t partition,
+                           int64_t offset, int32_t leader_epoch, struct bytes metadata,
+                           struct partition **where, int64_t *end_offset);
 enum err log_offset_fetch(struct log *log, const char *group, const char *topic, int32_t partition,
                           struct arena *arena, struct committed *out); /* ERR_NOT_FOUND */
 struct committed_entry {
@@ -147,10 +151,12 @@ struct committed_entry {
     int32_t partition;
     struct committed committed;
 };
-enum err log_offset_list(struct log *log, const char *group, struct arena *arena, struct committed_entry **out, size_t *count);
+enum err log_offset_list(struct log *log, const char *group, struct arena *arena,
+                         struct committed_entry **out, size_t *count);
 /* Names of all groups with committed offsets. */
 enum err log_group_list(struct log *log, struct arena *arena, char ***out, size_t *count);
-enum err log_offset_delete(struct log *log, const char *group, const char *topic, int32_t partition); /* topic NULL: all of the group's */
+enum err log_offset_delete(struct log *log, const char *group, const char *topic,
+                           int32_t partition); /* topic NULL: all of the group's */
 
 /* ---- record batches ---- */
 
@@ -176,7 +182,8 @@ struct batch_writer {
 };
 enum err batch_begin(struct batch_writer *writer, struct buf *out);
 enum err batch_add(struct batch_writer *writer, const struct record *record); /* record->offset is ignored */
-enum err batch_finish(struct batch_writer *writer, struct bytes *batch);     /* lengths, count, CRC; view into `out` */
+enum err batch_finish(struct batch_writer *writer,
+                      struct bytes *batch); /* lengths, count, CRC; view into `out` */
 
 /* Walks the records of a run of batches such as partition_read() gives, decompressing (gzip, snappy, lz4, zstd) into
  * memory of its own with a bound; control batches are passed over. A last partial batch ends the walk.
@@ -185,8 +192,8 @@ enum err batch_finish(struct batch_writer *writer, struct bytes *batch);     /* 
  * A record is valid until the next batch_read(). ERR_END when done; ERR_CORRUPT, ERR_INVALID, ERR_TOO_LARGE. */
 struct batch_reader {
     struct bytes rest, records;
-    int64_t base_offset, base_ms;
-    int64_t max_ms;
+    int64_t base_offset, end_offset; /* of the batch it is in */
+    int64_t base_ms, max_ms;
     int32_t left;
     bool append_time;
     struct buf unpacked;
