@@ -11,7 +11,8 @@
 struct dashboard;
 /* Listen on `page` until stopped; a thread of its own with its own SQL connections. ERR_IO: the note says which
  * address could not be had. */
-enum err dashboard_start(struct dashboard **out, const struct config *config, struct disk *disk, struct sql_db *db);
+enum err dashboard_start(struct dashboard **out, const struct config *config, struct disk *disk,
+                         struct sql_db *db);
 void dashboard_stop(struct dashboard *dashboard); /* accepts NULL */
 int dashboard_port(const struct dashboard *dashboard);
 
