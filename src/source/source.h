@@ -22,10 +22,10 @@ enum source_order {
 };
 
 struct source_options {
-    const char *url;     /* demo | file:DIR | mysql://USER:PASSWORD@HOST:PORT/DB | PATH of a db_creds.yaml */
+    const char *url; /* demo | file:DIR | mysql://USER:PASSWORD@HOST:PORT/DB | PATH of a db_creds.yaml */
     enum source_order order;
-    uint64_t seed;       /* of the generator, and of the course's draw (100 there) */
-    bool clean;          /* generator: leave the dirt out */
+    uint64_t seed; /* of the generator, and of the course's draw (100 there) */
+    bool clean;    /* generator: leave the dirt out */
 };
 
 /* ERR_INVALID (url), ERR_NOT_FOUND, ERR_UNREACHABLE (the note says what to look at; never shows a password). */
@@ -33,7 +33,8 @@ enum err source_open(struct source **out, const struct source_options *options);
 void source_close(struct source *source);
 /* The next post; its bytes are valid until the next call. ERR_END: no more. */
 enum err source_next(struct source *source, struct post *out);
-/* How many posts there will be in SOURCE_EACH_ONCE order; -1: endless. */
+/* How many posts there will be in SOURCE_EACH_ONCE order, for progress: a database that lacks keys in its longest
+ * table has a few more; -1: endless. */
 int64_t source_count(const struct source *source);
 
 #endif
