@@ -7,10 +7,8 @@
  * each-once order the files are read side by side, so memory does not grow with them; in course order only keys up
  * to 11,000 can be drawn, so their places are noted once. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "source/parts.h"
@@ -20,7 +18,7 @@ enum { TABLES = 3, LINE_MOST = 16 * 1024 * 1024, READ_BYTES = 256 * 1024, NO_ROW
 struct lines {
     const char *name, *key_name;
     char *path;
-    int fd;            /* -1: the folder has no such file */
+    FILE *file;        /* NULL: the folder has no such file */
     struct buf window; /* a piece of the file: what is behind `used` is yet to be read */
     size_t used;
     off_t window_at; /* where the piece stands in the file */
@@ -55,20 +53,23 @@ static enum err key_of(struct lines *lines, int64_t *out)
     return ERR_OK;
 }
 
-static void seek(struct lines *lines, off_t to, int64_t number)
+static enum err seek(struct lines *lines, off_t to)
 {
+    if (lines->file && fseeko(lines->file, to, SEEK_SET) != 0)
+        return err_note(ERR_IO, "cannot read %s: %s", lines->path, strerror(errno));
     buf_clear(&lines->window);
     lines->used = 0;
     lines->window_at = to;
-    lines->number = number;
+    lines->number = 0;
     lines->have = lines->given = false;
+    return ERR_OK;
 }
 
 /* Read more of the file into the window. *end: there is no more. */
 static enum err widen(struct lines *lines, bool *end)
 {
     struct buf *window = &lines->window;
-    ssize_t got;
+    size_t got;
 
     if (lines->used > 0) {
         memmove(window->at, window->at + lines->used, window->size - lines->used);
@@ -79,12 +80,10 @@ static enum err widen(struct lines *lines, bool *end)
     if (buf_reserve(window, READ_BYTES))
         return err_note(ERR_TOO_LARGE, "%s:%lld: a line of more than %d MiB", lines->path,
                         (long long)lines->number + 1, LINE_MOST >> 20);
-    do {
-        got = pread(lines->fd, window->at + window->size, READ_BYTES, lines->window_at + (off_t)window->size);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0)
+    got = fread(window->at + window->size, 1, READ_BYTES, lines->file);
+    if (got == 0 && ferror(lines->file))
         return err_note(ERR_IO, "cannot read %s: %s", lines->path, strerror(errno));
-    window->size += (size_t)got;
+    window->size += got;
     *end = got == 0;
     return ERR_OK;
 }
@@ -124,7 +123,7 @@ static enum err read_row(struct lines *lines)
     enum err err;
 
     lines->have = lines->given = false;
-    err = lines->fd < 0 ? ERR_END : next_line(lines);
+    err = !lines->file ? ERR_END : next_line(lines);
     if (err)
         return err == ERR_END ? ERR_OK : err;
     err = key_of(lines, &lines->key);
@@ -143,8 +142,9 @@ static enum err first_rows(struct jsonl *jsonl)
     enum err err = ERR_OK;
 
     for (int t = 0; t < TABLES && !err; t++) {
-        seek(&jsonl->tables[t], 0, 0);
-        err = read_row(&jsonl->tables[t]);
+        err = seek(&jsonl->tables[t], 0);
+        if (!err)
+            err = read_row(&jsonl->tables[t]);
     }
     return err;
 }
@@ -230,8 +230,9 @@ static enum err next_course(struct source *source, struct post *out)
             enum err err;
             if (lines->places[key] == NO_ROW)
                 continue;
-            seek(lines, lines->places[key], 0);
-            err = read_row(lines);
+            err = seek(lines, lines->places[key]);
+            if (!err)
+                err = read_row(lines);
             if (err)
                 return err;
             if (!lines->have || lines->key != key)
@@ -249,8 +250,8 @@ static void jsonl_close(struct source *source)
 
     for (int t = 0; t < TABLES; t++) {
         struct lines *lines = &jsonl->tables[t];
-        if (lines->fd >= 0)
-            close(lines->fd);
+        if (lines->file)
+            fclose(lines->file);
         buf_release(&lines->window);
         free(lines->path);
         free(lines->places);
@@ -264,8 +265,8 @@ static enum err open_lines(struct lines *lines, const char *dir, bool course)
         lines->path = NULL;
         return err_note(ERR_NO_MEMORY, "no memory for a path");
     }
-    lines->fd = open(lines->path, O_RDONLY | O_CLOEXEC);
-    if (lines->fd < 0 && errno != ENOENT)
+    lines->file = fopen(lines->path, "re");
+    if (!lines->file && errno != ENOENT)
         return err_note(errno == EACCES ? ERR_DENIED : ERR_IO, "cannot open %s: %s", lines->path,
                         strerror(errno));
     if (!course)
@@ -300,11 +301,11 @@ enum err jsonl_open(struct source **out, const char *dir, const struct source_op
     course_seed(&jsonl->course, options->seed);
     for (int t = 0; t < TABLES; t++)
         jsonl->tables[t] = (struct lines){
-            .name = names[t], .key_name = t == 0 ? "index" : "ind", .fd = -1, .window = buf_init(LINE_MOST)};
+            .name = names[t], .key_name = t == 0 ? "index" : "ind", .window = buf_init(LINE_MOST)};
     for (int t = 0; t < TABLES && !err; t++) {
         err = open_lines(&jsonl->tables[t], dir, course);
     }
-    if (!err && jsonl->tables[0].fd < 0 && jsonl->tables[1].fd < 0 && jsonl->tables[2].fd < 0)
+    if (!err && !jsonl->tables[0].file && !jsonl->tables[1].file && !jsonl->tables[2].file)
         err = err_note(ERR_NOT_FOUND, "%s holds none of pin.jsonl, geo.jsonl and user.jsonl", dir);
     if (!err)
         err = survey(jsonl, course);

@@ -246,9 +246,10 @@ static void pins_have_the_tables_dirt(void **state)
     check_rate("no description", counts.no_description, POSTS, 21);
     check_rate("untitled", counts.untitled, POSTS, 1);
     check_rate("no tags", counts.no_tags, POSTS, 20);
-    check_rate("thousands", counts.thousands, POSTS, 1078);
-    check_rate("plain followers", counts.plain, POSTS, 247);
-    check_rate("millions", counts.millions, POSTS, 105);
+    /* A few posters post a lot, and each keeps its followers: 75, 17 and 7 % in the real table, but not as firmly. */
+    assert_in_range(counts.thousands, POSTS * 69 / 100, POSTS * 80 / 100);
+    assert_in_range(counts.plain, POSTS * 12 / 100, POSTS * 22 / 100);
+    assert_in_range(counts.millions, POSTS * 4 / 100, POSTS * 10 / 100);
     assert_in_range(counts.cut, POSTS / 4, POSTS * 45 / 100);
     assert_in_range(counts.foreign, POSTS * 6 / 100, POSTS * 14 / 100);
     assert_in_range(counts.newlines, 20, 400);
