@@ -7,18 +7,22 @@ CREATE OR REPLACE TEMP MACRO present(text) AS
     CASE WHEN text < '!' AND trim(text, chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ') = '' THEN NULL
          ELSE text END;
 
--- A point in time (UTC) from the forms that senders use; NULL for any other text:
+-- A point in time from the forms that senders use, UTC unless it says otherwise; NULL for any other text:
 --     2018-03-04 05:06:07[.fraction]   str() of a datetime          2018-03-04T05:06:07[.fraction][Z|+02:00]   ISO 8601
 --     2018:03:04 05:06:07              strftime with colons         03/04/2018, 05:06:07                       month first
--- DuckDB's cast to TIMESTAMP passes over an offset, the one to TIMESTAMP WITH TIME ZONE heeds it: hence the second arm.
+-- DuckDB's cast to TIMESTAMP is fast but passes over an offset; the one to TIMESTAMP WITH TIME ZONE heeds it.
 CREATE OR REPLACE TEMP MACRO timestamp_of(text) AS
-    CASE WHEN text LIKE '____-__-__ __:__:__' OR text LIKE '____-__-__T__:__:__' THEN TRY_CAST(text AS TIMESTAMP)
+    CASE WHEN text LIKE '____-__-__ __:__:__' OR text LIKE '____-__-__T__:__:__'
+         THEN make_timestamptz(epoch_us(TRY_CAST(text AS TIMESTAMP)))
          WHEN regexp_matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$')
-         THEN CAST(TRY_CAST(text AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)
+         THEN TRY_CAST(text AS TIMESTAMP WITH TIME ZONE)
          WHEN text LIKE '____:__:__ __:__:__'
-         THEN TRY_CAST(substr(text, 1, 4) || '-' || substr(text, 6, 2) || '-' || substr(text, 9) AS TIMESTAMP)
+         THEN make_timestamptz(epoch_us(TRY_CAST(
+                  substr(text, 1, 4) || '-' || substr(text, 6, 2) || '-' || substr(text, 9) AS TIMESTAMP)))
          WHEN text LIKE '__/__/____, __:__:__'
-         THEN TRY_CAST(substr(text, 7, 4) || '-' || substr(text, 1, 2) || '-' || substr(text, 4, 2) || ' ' || substr(text, 13) AS TIMESTAMP)
+         THEN make_timestamptz(epoch_us(TRY_CAST(
+                  substr(text, 7, 4) || '-' || substr(text, 1, 2) || '-' || substr(text, 4, 2) || ' ' || substr(text, 13)
+                  AS TIMESTAMP)))
     END;
 
 -- [latitude, longitude]; NULL unless both are there.

@@ -35,12 +35,15 @@ struct clean_input {
 enum err cleaner_open(struct cleaner **out, const struct config *config, struct sql *sql, const char *entity);
 void cleaner_close(struct cleaner *cleaner); /* accepts NULL */
 
-/* Make `input` what the two selects read. They may be run any number of times until the next feed; rows come in
- * the order of the input. */
+/* Make `input` what the two selects read. They may be run any number of times until the next feed, on the cleaner's
+ * connection. With lakehouse.threads above 1 several threads parse, and rows come in no particular order: each has its
+ * _partition and _offset. A contract with expectations that warn is evaluated here, and what it found is traced. */
 enum err cleaner_feed(struct cleaner *cleaner, const struct clean_input *input);
-/* Clean rows: the columns of the entity's SQL, then _topic, _partition, _offset, _ingested_at. */
+/* Clean rows: the columns of the entity's SQL that do not begin with _, then _topic, _partition, _offset,
+ * _ingested_at. */
 const char *cleaner_good_select(const struct cleaner *cleaner);
-/* Rows set aside: entity, reason, rule, original (BLOB), _topic, _partition, _offset, _ingested_at. */
+/* Rows set aside, which are all others: entity, reason ("age: found 430, expected 0 to 120; ..."), rule
+ * ("age_in_range; ..."), original (BLOB), _topic, _partition, _offset, _ingested_at. */
 const char *cleaner_aside_select(const struct cleaner *cleaner);
 
 #endif
