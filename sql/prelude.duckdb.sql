@@ -2,9 +2,10 @@
 -- Everything else in sql/clean and sql/insight is the dialect that both share.
 
 -- A text that says something: NULL for an empty one and for one of ASCII white space only. Such a text sorts before
--- '!', which spares the others the look at their ends.
+-- '!', and only those that do are trimmed: a CASE in a CASE, for the two sides of an AND may both be evaluated.
 CREATE OR REPLACE TEMP MACRO present(text) AS
-    CASE WHEN text < '!' AND trim(text, chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ') = '' THEN NULL
+    CASE WHEN text < '!'
+         THEN CASE WHEN trim(text, chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ' ') = '' THEN NULL ELSE text END
          ELSE text END;
 
 -- A point in time from the forms that senders use, UTC unless it says otherwise; NULL for any other text:

@@ -134,7 +134,7 @@ static enum err set_up(duckdb_config config, const struct sql_options *options)
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
-        {"preserve_insertion_order", "true"},
+        {"preserve_insertion_order", "false"}, /* else a feed's rows go to Parquet by one thread */
         {"threads", threads},
     };
     size_t count = sizeof(settings) / sizeof(settings[0]) - (options->threads > 0 ? 0 : 1);
