@@ -79,7 +79,7 @@ enum err json_pull_end(struct json_pull *pull);
 enum err json_text(struct json_value string, struct buf *out);
 struct bytes json_plain_text(struct json_value plain_string);
 /* A number as an integer: ERR_INVALID if it has a fraction or exponent, ERR_RANGE if it does not fit. */
-enum err json_integer(struct json_value number, int64_t *out);
+enum err json_int64(struct json_value number, int64_t *out);
 
 /* The value without white space outside strings, appended to `out`. */
 enum err json_compact(struct json_value value, struct buf *out);

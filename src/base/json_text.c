@@ -137,7 +137,7 @@ bool json_text_is(struct json_value string, const char *text)
     return length == 0;
 }
 
-enum err json_integer(struct json_value number, int64_t *out)
+enum err json_int64(struct json_value number, int64_t *out)
 {
     const uint8_t *at = number.bytes.at, *end = at + number.bytes.size;
     bool minus = number.kind == JSON_NUMBER && *at == '-';

@@ -174,7 +174,7 @@ static enum err take_value(struct parser *parser, size_t index, const struct jso
             return take_string(parser, index, value);
         break;
     case COLUMN_INTEGER:
-        fits = value->kind == JSON_NUMBER && json_integer(*value, &integer) == ERR_OK;
+        fits = value->kind == JSON_NUMBER && json_int64(*value, &integer) == ERR_OK;
         break;
     case COLUMN_NUMBER:
         fits = value->kind == JSON_NUMBER;

@@ -47,7 +47,7 @@ static enum err key_of(struct lines *lines, int64_t *out)
         return err_note(ERR_INVALID, "%s:%lld: %s", lines->path, (long long)lines->number, why);
     }
     if (row.kind != JSON_OBJECT || json_member(row, lines->key_name, &key) || key.kind != JSON_NUMBER ||
-        json_integer(key, out) || *out < 0)
+        json_int64(key, out) || *out < 0)
         return err_note(ERR_INVALID, "%s:%lld: not an object with a whole number \"%s\"", lines->path,
                         (long long)lines->number, lines->key_name);
     return ERR_OK;

@@ -23,7 +23,7 @@ static void visit(struct json_value value, struct buf *out)
     if (value.kind == JSON_STRING) {
         require(json_text(value, out) == ERR_OK && bytes_are_utf8(buf_bytes(out)));
     } else if (value.kind == JSON_NUMBER) {
-        (void)json_integer(value, &number);
+        (void)json_int64(value, &number);
     }
     while (!(err = json_walk_next(&walk, &key, &inner)))
         visit(inner, out);
