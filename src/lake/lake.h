@@ -36,7 +36,8 @@ struct lake_partition {
     char *topic;
     int32_t partition;
 };
-enum err lake_partitions(const struct config *config, struct disk *disk, struct arena *arena, struct lake_partition **out, size_t *count);
+enum err lake_partitions(const struct config *config, struct disk *disk, struct arena *arena,
+                         struct lake_partition **out, size_t *count);
 enum err lake_objects(const struct config *config, struct disk *disk, const char *topic, int32_t partition,
                       struct arena *arena, struct lake_object **out, size_t *count);
 /* One record's line as lake objects have it, with its newline, from a record's value (at NULL: null). */
