@@ -22,7 +22,7 @@ struct lake_sink;
  * an unreachable Kafka, saying so. */
 enum err lake_sink_start(struct lake_sink **out, const struct config *config, struct disk *disk);
 /* Puts what is open, commits, leaves the group. */
-void lake_sink_stop(struct lake_sink *sink);
+void lake_sink_stop(struct lake_sink *sink); /* accepts NULL */
 /* Records read but not yet in an object plus records not yet read, over all partitions; -1: not known yet. */
 int64_t lake_sink_lag(struct lake_sink *sink);
 

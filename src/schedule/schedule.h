@@ -19,8 +19,9 @@ int64_t cron_next(const struct cron *cron, int64_t after_ms);
 struct schedule;
 typedef enum err schedule_job(void *arg);
 /* Run `job` at the times of `expression`, in a thread of its own, until stopped. `name` is for the history. */
-enum err schedule_start(struct schedule **out, const struct config *config, struct disk *disk, const char *name,
-                        const char *expression, schedule_job *job, void *arg);
-void schedule_stop(struct schedule *schedule);
+enum err schedule_start(struct schedule **out, const struct config *config, struct disk *disk,
+                        const char *name, const char *expression, schedule_job *job, void *arg);
+/* A running job is waited for. */
+void schedule_stop(struct schedule *schedule); /* accepts NULL */
 
 #endif
