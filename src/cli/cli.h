@@ -69,6 +69,8 @@ enum print_format { PRINT_TABLE, PRINT_CSV, PRINT_JSON /* an object a line */ };
 /* ERR_INVALID: no such format. */
 enum err print_format_of(const char *name, enum print_format *out);
 enum err print_result(FILE *out, const struct sql_result *result, enum print_format format);
+/* The table alone, of at most `most_rows` rows, saying how many are left out; 0: all. */
+enum err print_table(FILE *out, const struct sql_result *result, size_t most_rows);
 /* A horizontal bar chart of a result's last (numeric) column, labelled with the columns before it; fits the width;
  * at most `most_rows` rows, saying how many are left out. */
 enum err print_bars(FILE *out, const struct sql_result *result, size_t most_rows);
