@@ -30,6 +30,9 @@ const struct setting config_settings[] = {
      "connections the Kafka door holds at once"},
     {"kafka.request.max.bytes", SETTING_SIZE, "100MiB", "1KiB..1GiB",
      "the largest request of the Kafka door"},
+    {"group.initial.rebalance.delay.ms", SETTING_INTEGER, "100", "0..60000", "time the first members of a consumer group wait for others to come"},
+    {"group.min.session.timeout.ms", SETTING_INTEGER, "1000", "1..1800000", "the shortest session timeout a group member may ask for"},
+    {"group.max.session.timeout.ms", SETTING_INTEGER, "1800000", "1..86400000", "the longest session timeout a group member may ask for"},
     {"kinesis.region", SETTING_TEXT, "us-east-1", "", "region in stream ARNs"},
     {"kinesis.account", SETTING_TEXT, "000000000000", "", "account number in stream ARNs and messages"},
 
