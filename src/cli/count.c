@@ -218,22 +218,6 @@ enum err count_stages(const struct config *config, struct sql_db *db, bool with_
     return err;
 }
 
-const char *count_text(int64_t number)
-{
-    static _Thread_local char texts[8][32];
-    static _Thread_local unsigned next;
-    char *text = texts[next++ % 8], plain[32];
-    int digits = snprintf(plain, sizeof(plain), "%lld", (long long)number), at = 0;
-
-    for (int i = 0; i < digits; i++) {
-        text[at++] = plain[i];
-        if ((digits - i) % 3 == 1 && i + 1 < digits && plain[i] != '-')
-            text[at++] = ',';
-    }
-    text[at] = 0;
-    return text;
-}
-
 bool count_print(const struct stage_count *counts, size_t count)
 {
     int64_t acknowledged = 0, landed = 0, cleaned = 0, quarantined = 0, duplicates = 0;
