@@ -100,11 +100,13 @@ static void note_rates(struct feed *feed, struct feed_snapshot *snapshot, int64_
 
 /* ---- a look ---- */
 
+/* The first look of all leaves Kafka out, since it may be on its way up too, and being ready need not wait for it. */
 static enum err look_at_topics(struct feed *feed, struct feed_snapshot *snapshot)
 {
     struct topic_offsets *offsets = NULL;
     size_t count = 0;
-    enum err err = offsets_read(feed->offsets, &snapshot->arena, &offsets, &count);
+    enum err err = feed->snapshot ? offsets_read(feed->offsets, &snapshot->arena, &offsets, &count)
+                                  : err_note(ERR_BUSY, "not asked yet");
 
     snapshot->address = arena_text(&snapshot->arena, bytes_of_text(offsets_address(feed->offsets)));
     snapshot->reachable = !err;
@@ -283,6 +285,7 @@ static void *run(void *arg)
 {
     struct feed *feed = arg;
 
+    look(feed);
     pthread_mutex_lock(&feed->lock);
     while (!feed->stopping) {
         struct timespec until;
