@@ -1,0 +1,122 @@
+/* route.c - from method and path to the handler. */
+#include <stdlib.h>
+
+#include "gateway/http_door.h"
+
+/* Cut the path at its slashes; slashes at its end do not count. False: too many segments for any route. */
+static bool cut_path(struct call *call, const char *path)
+{
+    call->segment_count = 0;
+    while (*path) {
+        size_t length;
+        while (*path == '/')
+            path++;
+        length = strcspn(path, "/");
+        if (length == 0)
+            break;
+        if (call->segment_count == PATH_SEGMENTS_MOST)
+            return false;
+        call->segments[call->segment_count++] = bytes_of(path, length);
+        path += length;
+    }
+    return true;
+}
+
+static bool segment_is(const struct call *call, size_t index, const char *text)
+{
+    return index < call->segment_count && bytes_equal(call->segments[index], bytes_of_text(text));
+}
+
+/* An API Gateway has its stage before the path. It may have any name, so it is one if a resource of ours stands
+ * behind it and none where it stands. */
+bool route_split(struct call *call, const char *path)
+{
+    if (!cut_path(call, path)) {
+        call->segment_count = 0;
+        return false;
+    }
+    if (segment_is(call, 0, "topics") || segment_is(call, 0, "streams") || segment_is(call, 0, "consumers") ||
+        (!segment_is(call, 1, "topics") && !segment_is(call, 1, "streams")))
+        return false;
+    call->segment_count--;
+    memmove(call->segments, call->segments + 1, call->segment_count * sizeof(*call->segments));
+    return true;
+}
+
+static bool route_fits(struct call *call, const char *path)
+{
+    size_t index = 0, taken = 0;
+
+    while (*path) {
+        size_t length;
+        if (*path == '/')
+            path++;
+        length = strcspn(path, "/");
+        if (length == 0)
+            break;
+        if (index == call->segment_count)
+            return false;
+        if (*path == '{')
+            call->at[taken++] = call->segments[index];
+        else if (!bytes_equal(call->segments[index], bytes_of(path, length)))
+            return false;
+        index++;
+        path += length;
+    }
+    return index == call->segment_count;
+}
+
+/* The handler, or NULL; *allowed gathers the methods of routes that fit but for their method. */
+static handler *find(struct call *call, const struct route *routes, struct buf *allowed)
+{
+    for (const struct route *route = routes; route->method; route++) {
+        if (!route_fits(call, route->path))
+            continue;
+        if (strcmp(route->method, call->method) == 0)
+            return route->handle;
+        (void)buf_printf(allowed, "%s%s", allowed->size ? ", " : "", route->method);
+    }
+    return NULL;
+}
+
+void route_call(struct call *call)
+{
+    static const struct route *const tables[] = {rest_routes, stream_routes, operate_routes};
+    char methods[128] = "";
+    struct buf allowed = buf_init(sizeof(methods));
+    handler *handle = NULL;
+    bool stage;
+
+    if (call_header(call, "X-Amz-Target")) { /* the Kinesis API does not look at the path */
+        kinesis_call(call);
+        return;
+    }
+    stage = route_split(call, call->path);
+    if (call->segment_count == 0 && strcmp(call->method, "POST") == 0) {
+        kinesis_call(call);
+        return;
+    }
+    for (size_t i = 0; !handle && i < sizeof(tables) / sizeof(*tables); i++)
+        handle = find(call, tables[i], &allowed);
+    if (allowed.size > 0 && buf_text(&allowed))
+        memcpy(methods, allowed.at, allowed.size + 1);
+    buf_release(&allowed);
+    if (handle) {
+        handle(call);
+    } else if (stage || segment_is(call, 0, "streams")) {
+        streams_no_route(call);
+    } else if (methods[0]) {
+        rest_error(call, 405, "%s is not allowed for %s: use %s", call->method, call->path, methods);
+        call_add_header(call, "Allow", arena_text(&call->arena, bytes_of_text(methods)));
+    } else if (segment_is(call, 0, "consumers")) {
+        rest_error(
+            call, 404,
+            "consumer instances are not served by this version: read with a Kafka client, `pinrail tail`, or "
+            "Kinesis GetRecords");
+    } else {
+        rest_error(
+            call, 404,
+            "nothing is served at %s: topics are at /topics, streams at /streams, the Kinesis API at POST /",
+            call->path);
+    }
+}
