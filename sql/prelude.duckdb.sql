@@ -15,7 +15,7 @@ CREATE OR REPLACE TEMP MACRO present(text) AS
 CREATE OR REPLACE TEMP MACRO timestamp_of(text) AS
     CASE WHEN text LIKE '____-__-__ __:__:__' OR text LIKE '____-__-__T__:__:__'
          THEN make_timestamptz(epoch_us(TRY_CAST(text AS TIMESTAMP)))
-         WHEN regexp_matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$')
+         WHEN regexp_matches(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?)?$')
          THEN TRY_CAST(text AS TIMESTAMP WITH TIME ZONE)
          WHEN text LIKE '____:__:__ __:__:__'
          THEN make_timestamptz(epoch_us(TRY_CAST(

@@ -7,7 +7,7 @@ CREATE OR REPLACE TEMPORARY FUNCTION present(text STRING) RETURNS STRING RETURN
 
 CREATE OR REPLACE TEMPORARY FUNCTION timestamp_of(text STRING) RETURNS TIMESTAMP RETURN
     CASE WHEN text LIKE '____-__-__ __:__:__' OR text LIKE '____-__-__T__:__:__' THEN TRY_CAST(text AS TIMESTAMP)
-         WHEN text RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?$'
+         WHEN text RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-8])(:?[0-5][0-9])?)?$'
          THEN TRY_CAST(text AS TIMESTAMP)
          WHEN text LIKE '____:__:__ __:__:__'
          THEN TRY_CAST(substr(text, 1, 4) || '-' || substr(text, 6, 2) || '-' || substr(text, 9) AS TIMESTAMP)

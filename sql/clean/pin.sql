@@ -18,16 +18,24 @@ WITH said AS (
         present(category)                                                          AS category,
         _topic, _partition, _offset, _ingested_at, _fault, _rule, _original
     FROM raw_pin
+),
+counted AS (
+    SELECT *, TRY_CAST(regexp_extract(follower_text, '^([0-9]{1,12}([.][0-9]{1,6})?)[kKmMbB]?$', 1) AS DOUBLE) AS follower_number
+    FROM said
 )
 SELECT
     TRY_CAST(index AS BIGINT)                                                      AS ind,
     unique_id,
     title,
     description,
-    -- 940, 51k, 1.5M: the number times its suffix, exactly; a part of a follower is cut off.
+    -- 940, 51k, 1.5M: the number times its suffix; a part of a follower is cut off. Rounding takes back what binary
+    -- fractions add (1.001 * 1000 is 1000.9999999999999): behind six decimals and a suffix there is nothing to round.
     TRY_CAST(floor(
-        TRY_CAST(regexp_extract(follower_text, '^([0-9]{1,12}([.][0-9]{1,6})?)[kKmMbB]?$', 1) AS DECIMAL(18, 6))
-        * CASE lower(right(follower_text, 1)) WHEN 'k' THEN 1000 WHEN 'm' THEN 1000000 WHEN 'b' THEN 1000000000 ELSE 1 END
+        CASE lower(right(follower_text, 1))
+            WHEN 'k' THEN round(follower_number * 1000, 3)
+            WHEN 'm' THEN round(follower_number * 1000000)
+            WHEN 'b' THEN round(follower_number * 1000000000)
+            ELSE follower_number END
     ) AS INT)                                                                      AS follower_count,
     poster_name,
     tag_list,
@@ -39,4 +47,4 @@ SELECT
     follower_text AS _follower_text,
     save_text     AS _save_text,
     _topic, _partition, _offset, _ingested_at, _fault, _rule, _original
-FROM said
+FROM counted
