@@ -3,8 +3,8 @@
 Written from the rules (docs/cleaning.md), not from the SQL: it shares no code and no engine with pinrail, so that a
 slip in either shows as a difference.
 
-    pins = [oracle.clean_pin(row) for row in raw_pins]         # rows as json.loads() gives them
-    oracle.answers(pins, geos, users)["category_by_year"]      # a list of dicts, in the order pinrail prints them
+    oracle.clean_pin(row)                                   # a row as json.loads() gives it
+    oracle.answers(pins, geos, users)["category_by_year"]   # from raw rows: a list of dicts, in the order pinrail prints
 
 A row that belongs in quarantine raises ValueError.
 """
@@ -171,9 +171,9 @@ def top_categories(pairs, name, order=None):
 
 
 def answers(pins, geos, users, median="lower"):
-    """name -> list of rows, from clean rows in the order they came."""
+    """name -> list of rows, from raw rows in the order they came."""
     middle = {"lower": lower_median, "exact": exact_median}[median]
-    pins, geos, users = once(pins), once(geos), once(users)
+    pins, geos, users = once(map(clean_pin, pins)), once(map(clean_geo, geos)), once(map(clean_user, users))
     with_geo = [(pin, geos[ind]) for ind, pin in pins.items() if ind in geos]
     with_user = [(pin, users[ind]) for ind, pin in pins.items() if ind in users]
     in_order = AGE_GROUPS.index
