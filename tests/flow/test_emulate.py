@@ -18,6 +18,7 @@ class Door(http.server.ThreadingHTTPServer):
     """Acknowledges rows as REST Proxy and Kinesis do, unless `script` has another answer for the request."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
