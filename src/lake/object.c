@@ -179,7 +179,7 @@ static enum err topic_partitions(struct disk *disk, const char *topics, char *to
             err = keep_partition(out, topic, (int32_t)partition);
     }
     free(folders.names);
-    return err;
+    return err == ERR_INVALID ? ERR_OK : err; /* a file, not a folder: none of ours */
 }
 
 static int by_topic_and_partition(const void *a, const void *b)

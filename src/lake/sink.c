@@ -18,6 +18,7 @@
 enum {
     POLL_MS_MOST = 100,
     LOOK_EVERY_MS = 100,
+    SAY_AFTER_MS = 2000,              /* what mends itself sooner, as at a start, is not worth a line */
     DRAFTS_IN_MEMORY_MOST = 64 << 20, /* over all partitions: beyond it, all drafts go to their files */
 };
 
@@ -184,6 +185,7 @@ static void read_records(struct lake_sink *sink)
 static void *run(void *arg)
 {
     struct lake_sink *sink = arg;
+    int64_t since_ms = clock_steady_ms();
     bool said = false;
 
     while (!atomic_load(&sink->stop)) {
@@ -192,9 +194,10 @@ static void *run(void *arg)
         if (!err)
             err = group_open(sink);
         if (err) {
-            if (!said)
+            if (!said && clock_steady_ms() - since_ms >= SAY_AFTER_MS) {
                 trace_warn("lake", "%s; waiting", err_sentence());
-            said = true;
+                said = true;
+            }
             clock_sleep_ms(POLL_MS_MOST);
         } else {
             said = false;
