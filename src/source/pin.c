@@ -39,6 +39,13 @@ static bool roll_rows(struct dice *dice, uint32_t rows, uint32_t of)
     return roll_below(dice, of) < rows;
 }
 
+static enum kind roll_kind(struct dice *dice)
+{
+    uint32_t row = roll_below(dice, COUNTED);
+
+    return row < COUNTED_STORY ? KIND_STORY : row < COUNTED_STORY + COUNTED_VIDEO ? KIND_VIDEO : KIND_IMAGE;
+}
+
 static struct dirt roll_dirt(struct dice *dice, enum kind kind)
 {
     struct dirt dirt = {false, false, false, false, false};
@@ -49,6 +56,7 @@ static struct dirt roll_dirt(struct dice *dice, enum kind kind)
         row = roll_below(dice, COUNTED_STORY);
         dirt.broken = row < 14;
         dirt.no_image = row < 14 + 19;
+        dirt.no_description = true;
         dirt.no_tags = dirt.broken;
         break;
     case KIND_VIDEO:
@@ -352,61 +360,71 @@ static void write_image(struct row *row, struct dice *dice, enum kind kind)
         row_text(row, ".gif");
 }
 
-/* title to category: what a repeated post repeats. */
+/* Title and description, with the quotes around them. */
+static void write_texts(struct row *row, struct dice *dice, struct word subject, enum kind kind,
+                        const struct dirt *dirt)
+{
+    struct row text;
+
+    row_text(row, ",\"title\":");
+    if (dirt->broken) {
+        row_text(row, "\"No Title Data Available\"");
+    } else {
+        write_title(&text, dice, subject);
+        row_quoted(row, &text);
+    }
+    row_text(row, ",\"description\":");
+    if (dirt->no_description) {
+        row_text(row, "\"No description available");
+        if (kind == KIND_STORY)
+            row_text(row, " Story format");
+        row_char(row, '"');
+    } else if (dirt->untitled) {
+        row_text(row, "\"Untitled\"");
+    } else {
+        write_description(&text, dice, subject);
+        row_quoted(row, &text);
+    }
+}
+
+static void write_owner(struct row *row, struct dice poster, bool more, const struct dirt *dirt)
+{
+    struct row text;
+
+    row_text(row, ",\"poster_name\":");
+    if (dirt->broken) {
+        row_text(row, "\"User Info Error\",\"follower_count\":\"User Info Error\"");
+        return;
+    }
+    write_poster(&text, poster);
+    row_quoted(row, &text);
+    row_text(row, ",\"follower_count\":\"");
+    write_followers(row, (struct dice){~poster.state}, more);
+    row_char(row, '"');
+}
+
+/* From title to category: what a repeated post repeats. */
 static void write_content(struct row *row, uint64_t seed, int64_t index, bool more, bool clean)
 {
+    static const char *const kinds[] = {"image", "video", "multi-video(story page format)"};
     struct dice dice = dice_for(seed, DICE_PIN, (uint64_t)index);
     const struct category *category = roll_category(&dice);
     struct word subject = roll_word(&dice, &category->subjects);
-    uint32_t share = roll_below(&dice, COUNTED);
-    enum kind kind = share < COUNTED_STORY                   ? KIND_STORY
-                     : share < COUNTED_STORY + COUNTED_VIDEO ? KIND_VIDEO
-                                                             : KIND_IMAGE;
+    enum kind kind = roll_kind(&dice);
     struct dirt dirt = roll_dirt(&dice, kind);
     struct dice poster = roll_poster(seed, &dice);
-    struct row text;
 
     if (clean)
         dirt = (struct dirt){false, false, false, false, false};
-    if (dirt.broken) {
-        row_text(row, "\",\"title\":\"No Title Data Available\",\"description\":");
-    } else {
-        row_text(row, "\",\"title\":");
-        write_title(&text, &dice, subject);
-        row_quoted(row, &text);
-        row_text(row, ",\"description\":");
-    }
-    if (kind == KIND_STORY && !clean) {
-        row_text(row, "\"No description available Story format\"");
-    } else if (dirt.no_description) {
-        row_text(row, "\"No description available\"");
-    } else if (dirt.untitled) {
-        row_text(row, "\"Untitled\"");
-    } else {
-        write_description(&text, &dice, subject);
-        row_quoted(row, &text);
-    }
-    row_text(row, ",\"poster_name\":");
-    if (dirt.broken) {
-        row_text(row, "\"User Info Error\",\"follower_count\":\"User Info Error");
-    } else {
-        write_poster(&text, poster);
-        row_quoted(row, &text);
-        row_text(row, ",\"follower_count\":\"");
-        write_followers(row, (struct dice){~poster.state}, more);
-    }
-    row_text(row, "\",\"tag_list\":\"");
+    write_texts(row, &dice, subject, kind, &dirt);
+    write_owner(row, poster, more, &dirt);
+    row_text(row, ",\"tag_list\":\"");
     if (dirt.no_tags)
         row_text(row, "N,o, ,T,a,g,s, ,A,v,a,i,l,a,b,l,e");
     else
         write_tags(row, &dice, category);
     row_text(row, "\",\"is_image_or_video\":\"");
-    if (kind == KIND_IMAGE)
-        row_text(row, "image");
-    else if (kind == KIND_VIDEO)
-        row_text(row, "video");
-    else
-        row_text(row, "multi-video(story page format)");
+    row_add(row, kinds[kind], strlen(kinds[kind]));
     row_text(row, "\",\"image_src\":\"");
     if (dirt.no_image)
         row_text(row, "Image src error.");
@@ -434,5 +452,6 @@ void pin_write(struct row *row, uint64_t seed, int64_t index, int64_t first, boo
     row_number(row, index, 1);
     row_text(row, ",\"unique_id\":\"");
     write_unique_id(row, dice_for(seed, DICE_ID, (uint64_t)index));
+    row_char(row, '"');
     write_content(row, seed, content, more && content == index, clean);
 }

@@ -3,10 +3,16 @@ a row lost or counted when the door failed, a row sent twice that was acknowledg
 small door here answers as told, keeps what it was sent, and the rows it acknowledged are compared with the source."""
 
 import collections
+import fcntl
 import http.server
 import json
+import os
+import pty
+import re
 import signal
+import struct
 import subprocess
+import termios
 import threading
 
 import pytest
@@ -210,6 +216,31 @@ def test_interrupted_it_finishes_what_it_began(door):
     result = json.loads(out)
     assert result["posts"] == result["pins"] == result["geos"] == result["users"] > 0
     assert_all_taken(door, result["posts"])
+
+
+def test_a_terminal_gets_a_bar_and_others_do_not(door):
+    """Drawn over itself, with rate and time left; --quiet draws nothing."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 100, 0, 0))
+    seen = b""
+    with subprocess.Popen(
+        [str(pinrail.PROGRAM), "emulate", "--url", door.url, "--count", "60", "--rate", "100", "--batch", "1"], stderr=theirs
+    ) as process:
+        os.close(theirs)
+        while True:
+            try:
+                seen += os.read(ours, 4096)
+            except OSError:  # the other end is closed
+                break
+    os.close(ours)
+    assert process.returncode == 0
+    drawn = seen.decode().split("\r\x1b[K")
+    assert re.match(r"\[#+-+\]  *\d+%  \d+ of 60 posts, \d+ a second, \d+ s left$", drawn[2]), drawn
+    assert re.match(r"\[#{30}\] 100%  60 of 60 posts, \d+ a second\s", drawn[-1]), drawn
+    done, _ = emulate(door, "--count", 10)
+    assert "\x1b" not in done.stderr and "[" not in done.stderr
+    done, _ = emulate(door, "--count", 10, "--quiet")
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("args", [["--mode", "both"], ["--order", "random"], ["--rate", "-1"], ["--rate", "fast"], ["--count", "-5"]])
