@@ -62,6 +62,10 @@ enum err batch_head(struct bytes bytes, struct batch_head *head);
 /* Does the checksum of this whole batch hold? */
 bool batch_crc_holds(struct bytes batch);
 
+/* Are the records of this whole batch, whose checksum holds, what its head says: so many, offsets 0..n-1, each
+ * well-formed? *max_ms is the largest of their timestamps. ERR_INVALID, ERR_CORRUPT, ERR_TOO_LARGE, ERR_NO_MEMORY. */
+enum err batch_check_records(struct bytes batch, const struct batch_head *head, int64_t *max_ms);
+
 /* Unpack `packed` behind what `out` holds. ERR_CORRUPT, ERR_TOO_LARGE (past `out`'s most), ERR_NO_MEMORY. */
 enum err batch_unpack(enum batch_codec codec, struct bytes packed, struct buf *out);
 

@@ -104,7 +104,9 @@ enum err partition_settled(struct partition *partition, int64_t end_offset);
 /* Register an eventfd (or pipe end) to which the committer writes 8 bytes after every commit and after every
  * topic change. Up to 16. The door then looks at what it has parked. */
 enum err log_wake_on_commit(struct log *log, int eventfd);
-/* For callers with a thread of their own: wait until settled. ERR_BUSY on time-out. */
+/* Before that descriptor is closed: it is not written to after this returns. */
+void log_wake_forget(struct log *log, int eventfd);
+/* For callers with a thread of their own: wait until settled. ERR_BUSY on time-out; a negative one is for ever. */
 enum err partition_wait(struct partition *partition, int64_t end_offset, int timeout_ms);
 
 int64_t partition_start_offset(struct partition *partition);

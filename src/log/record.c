@@ -266,68 +266,133 @@ static enum err next_batch(struct batch_reader *reader)
     return ERR_OK;
 }
 
-static enum err malformed(const struct batch_reader *reader)
+static enum err malformed(int64_t base_offset)
 {
     return err_note(ERR_INVALID, "the record batch at offset %lld holds a malformed record",
-                    (long long)reader->base_offset);
+                    (long long)base_offset);
 }
 
-static enum err read_headers(struct batch_reader *reader, struct bytes body, struct record *out)
-{
-    int64_t count;
+/* A record up to its headers, which are what is left of `body`. */
+struct record_start {
+    int64_t time_delta, offset_delta;
+    struct bytes key, value, body;
+    int64_t header_count;
+};
 
+/* Takes a record off the front of `records`. False: there is no well-formed one. */
+static bool take_record(struct bytes *records, struct record_start *out)
+{
+    int64_t size;
+
+    if (!take_varint(records, &size) || size < 1 || (uint64_t)size > records->size)
+        return false;
+    out->body = bytes_of(records->at + 1, (size_t)size - 1); /* the attributes byte has no use yet */
+    records->at += size;
+    records->size -= (size_t)size;
     /* a header takes at least two bytes, so a count that lies cannot make us take much memory */
-    if (!take_varint(&body, &count) || count < 0 || (uint64_t)count > body.size / 2)
-        return malformed(reader);
+    return take_varint(&out->body, &out->time_delta) && take_varint(&out->body, &out->offset_delta) &&
+           take_nullable(&out->body, &out->key) && take_nullable(&out->body, &out->value) &&
+           take_varint(&out->body, &out->header_count) && out->header_count >= 0 &&
+           (uint64_t)out->header_count <= out->body.size / 2;
+}
+
+static bool take_header(struct bytes *body, struct record_header *out)
+{
+    return take_nullable(body, &out->key) && out->key.at && take_nullable(body, &out->value);
+}
+
+static enum err too_many_headers(int64_t count)
+{
+    return err_note(ERR_TOO_LARGE, "a record has %lld headers; %d are taken", (long long)count,
+                    RECORD_HEADERS_MOST);
+}
+
+static enum err read_headers(struct batch_reader *reader, struct record_start *start, struct record *out)
+{
+    size_t count = (size_t)start->header_count;
+
     if (count > RECORD_HEADERS_MOST)
-        return err_note(ERR_TOO_LARGE, "a record has %lld headers; %d are taken", (long long)count,
-                        RECORD_HEADERS_MOST);
-    if ((size_t)count > reader->header_room) {
-        struct record_header *more = realloc(reader->headers, (size_t)count * sizeof(*more));
+        return too_many_headers(start->header_count);
+    if (count > reader->header_room) {
+        struct record_header *more = realloc(reader->headers, count * sizeof(*more));
         if (!more)
             return err_note(ERR_NO_MEMORY, "out of memory for the headers of a record");
         reader->headers = more;
-        reader->header_room = (size_t)count;
+        reader->header_room = count;
     }
-    for (int64_t i = 0; i < count; i++) {
-        struct record_header *header = &reader->headers[i];
-        if (!take_nullable(&body, &header->key) || !header->key.at || !take_nullable(&body, &header->value))
-            return malformed(reader);
+    for (size_t i = 0; i < count; i++) {
+        if (!take_header(&start->body, &reader->headers[i]))
+            return malformed(reader->base_offset);
     }
-    if (body.size > 0)
-        return malformed(reader);
+    if (start->body.size > 0)
+        return malformed(reader->base_offset);
     out->headers = reader->headers;
-    out->header_count = (size_t)count;
+    out->header_count = count;
     return ERR_OK;
 }
 
 enum err batch_read(struct batch_reader *reader, struct record *out)
 {
-    struct bytes body;
-    int64_t size, time_delta, offset_delta;
+    struct record_start start;
 
     if (reader->left == 0) {
         enum err err = next_batch(reader);
         if (err)
             return err;
     }
-    if (!take_varint(&reader->records, &size) || size < 1 || (uint64_t)size > reader->records.size)
-        return malformed(reader);
-    body = bytes_of(reader->records.at + 1, (size_t)size - 1); /* the attributes byte has no use yet */
-    reader->records.at += size;
-    reader->records.size -= (size_t)size;
-    if (!take_varint(&body, &time_delta) || !take_varint(&body, &offset_delta) || offset_delta < 0 ||
-        offset_delta >= reader->end_offset - reader->base_offset || !take_nullable(&body, &out->key) ||
-        !take_nullable(&body, &out->value) ||
-        __builtin_add_overflow(reader->base_ms, time_delta, &out->timestamp_ms))
-        return malformed(reader);
-    out->offset = reader->base_offset + offset_delta;
-    if (reader->append_time)
-        out->timestamp_ms = reader->max_ms;
+    if (!take_record(&reader->records, &start) || start.offset_delta < 0 ||
+        start.offset_delta >= reader->end_offset - reader->base_offset ||
+        __builtin_add_overflow(reader->base_ms, start.time_delta, &out->timestamp_ms))
+        return malformed(reader->base_offset);
     reader->left--;
     if (reader->left == 0 && reader->records.size > 0)
-        return malformed(reader);
-    return read_headers(reader, body, out);
+        return malformed(reader->base_offset);
+    if (reader->append_time)
+        out->timestamp_ms = reader->max_ms;
+    out->offset = reader->base_offset + start.offset_delta;
+    out->key = start.key;
+    out->value = start.value;
+    return read_headers(reader, &start, out);
+}
+
+enum err batch_check_records(struct bytes batch, const struct batch_head *head, int64_t *max_ms)
+{
+    struct bytes records = bytes_of(batch.at + BATCH_HEADER_BYTES, batch.size - BATCH_HEADER_BYTES);
+    struct buf unpacked = buf_init(UNPACKED_MOST_BYTES);
+    enum err err = ERR_OK;
+
+    if (head->attributes & BATCH_CODEC) {
+        err = batch_unpack(head->attributes & BATCH_CODEC, records, &unpacked);
+        if (err)
+            goto out;
+        records = buf_bytes(&unpacked);
+    }
+    *max_ms = INT64_MIN;
+    for (int32_t i = 0; i < head->count; i++) {
+        struct record_start start;
+        struct record_header header;
+        int64_t time_ms;
+        bool good = take_record(&records, &start) && start.offset_delta == i &&
+                    !__builtin_add_overflow(head->base_ms, start.time_delta, &time_ms);
+        if (good && start.header_count > RECORD_HEADERS_MOST) {
+            err = too_many_headers(start.header_count);
+            goto out;
+        }
+        for (int64_t h = 0; good && h < start.header_count; h++)
+            good = take_header(&start.body, &header);
+        if (!good || start.body.size > 0) {
+            err = err_note(ERR_INVALID, "record %d of a batch of %d is malformed", i, head->count);
+            goto out;
+        }
+        if (time_ms > *max_ms)
+            *max_ms = time_ms;
+    }
+    if (records.size > 0)
+        err =
+            err_note(ERR_INVALID, "a batch of %d records has %zu bytes left over", head->count, records.size);
+out:
+    buf_release(&unpacked);
+    return err;
 }
 
 /* ---- partitioning ---- */

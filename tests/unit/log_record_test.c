@@ -20,12 +20,12 @@ static struct bytes three_records(struct buf *out)
 {
     const struct record_header headers[] = {
         {BYTES("trace"), BYTES("abc")},
-        {BYTES("none"),  {NULL, 0}   },
+        {BYTES("none"), {NULL, 0}},
     };
     const struct record records[] = {
         {.timestamp_ms = 1000, .key = BYTES("k"), .value = BYTES("first")},
-        {.timestamp_ms = 900,                    .value = BYTES(""),                   .headers = headers, .header_count = 2},
-        {.timestamp_ms = 2000,  .key = BYTES("")},
+        {.timestamp_ms = 900, .value = BYTES(""), .headers = headers, .header_count = 2},
+        {.timestamp_ms = 2000, .key = BYTES("")},
     };
     struct batch_writer writer;
     struct bytes batch;
@@ -236,10 +236,10 @@ static void keys_go_where_java_sends_them(void **state)
         struct bytes key;
         int32_t of_2147483647;
     } known[] = {
-        {BYTES("21"),                       -973932308 & 0x7fffffff},
-        {BYTES("foobar"),                   -790332482 & 0x7fffffff},
+        {BYTES("21"), -973932308 & 0x7fffffff},
+        {BYTES("foobar"), -790332482 & 0x7fffffff},
         {BYTES("a-little-bit-long-string"), -985981536 & 0x7fffffff},
-        {BYTES("abc"),                      479470107              },
+        {BYTES("abc"), 479470107},
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
