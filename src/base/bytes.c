@@ -161,7 +161,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 
 bool bytes_are_utf8(struct bytes bytes)
 {
-    const uint8_t *at = bytes.at, *end = bytes.at + bytes.size;
+    const uint8_t *at = bytes.at, *end = bytes.size > 0 ? at + bytes.size : at; /* `at` may be NULL */
 
     while (at < end) {
         uint64_t eight;

@@ -252,7 +252,7 @@ static enum err read_other(struct parser *parser, const struct json_value *value
 }
 
 /* The object inside a JSON string, if it holds one; else it is told what it is. */
-static enum err unwrap(struct parser *parser, struct json_pull *pull, bool *unwrapped)
+static enum err unwrap(struct parser *parser, struct json_pull *pull, bool *is_object)
 {
     struct json_value value;
     enum err err = json_pull_value(pull, &value);
@@ -265,9 +265,10 @@ static enum err unwrap(struct parser *parser, struct json_pull *pull, bool *unwr
     if (value.kind == JSON_STRING) {
         if (json_text(value, &parser->unwrapped))
             return ERR_NO_MEMORY;
-        *pull = json_pull(buf_bytes(&parser->unwrapped));
-        if (json_pull_kind(pull) == JSON_OBJECT) {
-            *unwrapped = true;
+        if (parser->unwrapped.size > 0)
+            *pull = json_pull(buf_bytes(&parser->unwrapped));
+        if (parser->unwrapped.size > 0 && json_pull_kind(pull) == JSON_OBJECT) {
+            *is_object = true;
             return ERR_OK;
         }
     }
@@ -298,19 +299,14 @@ static enum err end_faults(struct parser *parser)
 
 enum err parser_read(struct parser *parser, struct bytes value)
 {
-    struct json_pull pull = json_pull(value);
-    bool is_object = true;
+    struct json_pull pull = json_pull(value.at ? value : BYTES("null"));
+    bool is_object = json_pull_kind(&pull) == JSON_OBJECT;
     enum err err = ERR_OK;
 
     forget_texts(parser);
     forget_faults(parser);
-    if (!value.at) {
-        is_object = false;
-        err = read_other(parser, &(struct json_value){.kind = JSON_NULL});
-    } else if (json_pull_kind(&pull) != JSON_OBJECT) {
-        is_object = false;
+    if (!is_object)
         err = unwrap(parser, &pull, &is_object);
-    }
     if (!err && is_object) {
         err = read_object(parser, &pull);
         if (!err)

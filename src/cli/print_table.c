@@ -213,7 +213,9 @@ static enum err add_row(struct screen *screen, const struct sql_result *result, 
     enum err err = ERR_OK;
 
     for (size_t i = 0; !err && i < count; i++) {
-        err = add_cell(&screen->text, cell(result, row, i), widths[i],
+        struct bytes text = cell(result, row, i);
+        int width = widths[i], natural = screen->width == 0 ? width_of(text) : 0;
+        err = add_cell(&screen->text, text, natural > width ? natural : width,
                        print_is_number(sql_column_type(result, i)), i + 1 < count);
         if (!err && i + 1 < count)
             err = add_spaces(&screen->text, GAP);
@@ -265,7 +267,7 @@ enum err print_table(FILE *out, const struct sql_result *result, size_t most_row
             widths[i] = width > widths[i] ? width : widths[i];
             if (widths[i] > COLUMN_WIDTH_MOST && screen.width == 0)
                 widths[i] =
-                    COLUMN_WIDTH_MOST; /* longer ones go whole, but the others are not filled up to them */
+                    COLUMN_WIDTH_MOST; /* longer ones go whole; the others are not filled up to them */
         }
     }
     fits = screen.width == 0 || fit(widths, columns, screen.width);

@@ -123,9 +123,8 @@ static enum err print_newest(const struct cli *cli, struct sql *sql, const char 
     if (!err && !cli->quiet && sql_integer(counted, 0, 0) > (int64_t)sql_rows(result))
         fprintf(stderr, "The newest %zu of %lld; --limit shows more.\n", sql_rows(result),
                 (long long)sql_integer(counted, 0, 0));
-    if (!err && sql_integer(counted, 0, 0) == 0)
-        err =
-            err_note(ERR_NOT_FOUND, "no such record was set aside; `pinrail quarantine list` shows what was");
+    if (!err && id && sql_rows(result) == 0)
+        err = err_note(ERR_NOT_FOUND, "%s was not set aside; `pinrail quarantine list` shows what was", id);
     sql_result_free(result);
     sql_result_free(counted);
     return err;
