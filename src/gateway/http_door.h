@@ -132,8 +132,15 @@ struct route {
 extern const struct route rest_routes[], stream_routes[], operate_routes[];
 
 void route_call(struct call *call);
-/* The first segment is the stage of an API Gateway (/prod/topics/...): was there one? */
-bool route_split(struct call *call, const char *path);
+
+/* Why there is no handler. */
+struct route_miss {
+    bool gateway;     /* where an API Gateway would stand: behind a stage, or under /streams */
+    char allowed[64]; /* the path is ours, but only for these methods */
+};
+/* The handler for call->method and a path (already percent-decoded); call->segments and call->at are views into it.
+ * NULL: *miss says why. */
+handler *route_find(struct call *call, const char *path, struct route_miss *miss);
 
 /* ---- produce.c ---- */
 

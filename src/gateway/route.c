@@ -27,14 +27,10 @@ static bool segment_is(const struct call *call, size_t index, const char *text)
     return index < call->segment_count && bytes_equal(call->segments[index], bytes_of_text(text));
 }
 
-/* An API Gateway has its stage before the path. It may have any name, so it is one if a resource of ours stands
- * behind it and none where it stands. */
-bool route_split(struct call *call, const char *path)
+/* An API Gateway has its stage before the path (/prod/topics/...). It may have any name, so the first segment is one
+ * if a resource of ours stands behind it and none where it stands. */
+static bool take_stage_off(struct call *call)
 {
-    if (!cut_path(call, path)) {
-        call->segment_count = 0;
-        return false;
-    }
     if (segment_is(call, 0, "topics") || segment_is(call, 0, "streams") || segment_is(call, 0, "consumers") ||
         (!segment_is(call, 1, "topics") && !segment_is(call, 1, "streams")))
         return false;
@@ -66,48 +62,51 @@ static bool route_fits(struct call *call, const char *path)
     return index == call->segment_count;
 }
 
-/* The handler, or NULL; *allowed gathers the methods of routes that fit but for their method. */
-static handler *find(struct call *call, const struct route *routes, struct buf *allowed)
+handler *route_find(struct call *call, const char *path, struct route_miss *miss)
 {
-    for (const struct route *route = routes; route->method; route++) {
-        if (!route_fits(call, route->path))
-            continue;
-        if (strcmp(route->method, call->method) == 0)
-            return route->handle;
-        (void)buf_printf(allowed, "%s%s", allowed->size ? ", " : "", route->method);
-    }
+    static const struct route *const tables[] = {rest_routes, stream_routes, operate_routes};
+    size_t used = 0;
+
+    *miss = (struct route_miss){0};
+    if (!cut_path(call, path))
+        return NULL;
+    miss->gateway = take_stage_off(call) || segment_is(call, 0, "streams");
+    if (call->segment_count == 0 && strcmp(call->method, "POST") == 0)
+        return kinesis_call;
+    for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+        for (const struct route *route = tables[i]; route->method; route++) {
+            size_t length = strlen(route->method);
+            if (!route_fits(call, route->path))
+                continue;
+            if (strcmp(route->method, call->method) == 0)
+                return route->handle;
+            if (used + length + 3 <= sizeof(miss->allowed)) {
+                if (used > 0)
+                    miss->allowed[used++] = ',';
+                memcpy(miss->allowed + used, route->method, length + 1);
+                used += length;
+            }
+        }
     return NULL;
 }
 
 void route_call(struct call *call)
 {
-    static const struct route *const tables[] = {rest_routes, stream_routes, operate_routes};
-    char methods[128] = "";
-    struct buf allowed = buf_init(sizeof(methods));
-    handler *handle = NULL;
-    bool stage;
+    struct route_miss miss;
+    handler *handle;
 
     if (call_header(call, "X-Amz-Target")) { /* the Kinesis API does not look at the path */
         kinesis_call(call);
         return;
     }
-    stage = route_split(call, call->path);
-    if (call->segment_count == 0 && strcmp(call->method, "POST") == 0) {
-        kinesis_call(call);
-        return;
-    }
-    for (size_t i = 0; !handle && i < sizeof(tables) / sizeof(*tables); i++)
-        handle = find(call, tables[i], &allowed);
-    if (allowed.size > 0 && buf_text(&allowed))
-        memcpy(methods, allowed.at, allowed.size + 1);
-    buf_release(&allowed);
+    handle = route_find(call, call->path, &miss);
     if (handle) {
         handle(call);
-    } else if (stage || segment_is(call, 0, "streams")) {
+    } else if (miss.gateway) {
         streams_no_route(call);
-    } else if (methods[0]) {
-        rest_error(call, 405, "%s is not allowed for %s: use %s", call->method, call->path, methods);
-        call_add_header(call, "Allow", arena_text(&call->arena, bytes_of_text(methods)));
+    } else if (miss.allowed[0]) {
+        rest_error(call, 405, "%s is not allowed for %s: use %s", call->method, call->path, miss.allowed);
+        call_add_header(call, "Allow", arena_text(&call->arena, bytes_of_text(miss.allowed)));
     } else if (segment_is(call, 0, "consumers")) {
         rest_error(
             call, 404,
