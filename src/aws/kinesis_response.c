@@ -129,12 +129,12 @@ static enum err cut_record_list(struct kinesis_cut *cut, struct json_value list)
         return err_note(ERR_INVALID, "Kinesis answered with Records that are no list");
     walk = json_walk(list);
     while (!err && !(err = json_walk_next(&walk, NULL, &value))) {
+        if (cut->count >= RECORDS_MOST)
+            return err_note(ERR_TOO_LARGE, "Kinesis answered with more than %d records", RECORDS_MOST);
         if (cut->count == cut->room) {
             size_t room = cut->room ? cut->room * 2 : 256;
             struct kinesis_record *grown;
 
-            if (cut->count >= RECORDS_MOST)
-                return err_note(ERR_TOO_LARGE, "Kinesis answered with more than %d records", RECORDS_MOST);
             grown = realloc(cut->records, room * sizeof(*grown));
             if (!grown)
                 return err_note(ERR_NO_MEMORY, "out of memory for the records of a Kinesis answer");
@@ -230,7 +230,7 @@ static const struct {
     {"ExpiredIteratorException", ERR_RANGE},
     {"ProvisionedThroughputExceededException", ERR_BUSY},
     {"LimitExceededException", ERR_BUSY},
-    {"ResourceInUseException", ERR_BUSY},
+    {"ResourceInUseException", ERR_EXISTS},
     {"AccessDeniedException", ERR_DENIED},
     {"MissingAuthenticationTokenException", ERR_DENIED},
     {"InvalidSignatureException", ERR_DENIED},

@@ -1,8 +1,10 @@
 /* group.c - the sink as a member of its consumer group: librdkafka, which partitions we have, where they begin. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crc32c.h"
 #include "base/trace.h"
 #include "lake/sink.h"
 
@@ -173,12 +175,27 @@ static void on_log(const rd_kafka_t *kafka, int level, const char *facility, con
     trace_debug("lake", "librdkafka %s: %s", facility, text);
 }
 
+/* The same for the same data folder on the same host, so that a sink that comes back after a crash has its partitions
+ * at once (static membership) and none waits for the session of the one that died. */
+static void name_instance(const struct lake_sink *sink, char out[200])
+{
+    const char *data_dir = config_text(sink->config, "data.dir");
+    char host[100] = "host", *whole = realpath(data_dir, NULL);
+
+    gethostname(host, sizeof(host) - 1);
+    snprintf(out, 200, "pinrail-lake-%s-%08x", host,
+             (unsigned)crc32c(bytes_of_text(whole ? whole : data_dir)));
+    free(whole);
+}
+
 static enum err configure(struct lake_sink *sink, rd_kafka_conf_t *conf)
 {
+    char instance[200];
     const char *const values[][2] = {
         {"bootstrap.servers", sink->bootstrap},
         {"group.id", config_text(sink->config, "lake.group.id")},
         {"client.id", "pinrail-lake"},
+        {"group.instance.id", instance},
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", "earliest"},
@@ -193,6 +210,7 @@ static enum err configure(struct lake_sink *sink, rd_kafka_conf_t *conf)
     };
     char note[300];
 
+    name_instance(sink, instance);
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
         if (rd_kafka_conf_set(conf, values[i][0], values[i][1], note, sizeof(note)) != RD_KAFKA_CONF_OK)
             return err_note(ERR_INVALID, "%s: %s", values[i][0], note);

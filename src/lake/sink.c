@@ -18,6 +18,7 @@
 enum {
     POLL_MS_MOST = 100,
     LOOK_EVERY_MS = 100,
+    REOPEN_MS = 1000,
     SAY_AFTER_MS = 2000,              /* what mends itself sooner, as at a start, is not worth a line */
     DRAFTS_IN_MEMORY_MOST = 64 << 20, /* over all partitions: beyond it, all drafts go to their files */
 };
@@ -157,11 +158,17 @@ static void take(struct lake_sink *sink, rd_kafka_message_t *message)
     rd_kafka_message_destroy(message);
 }
 
-/* True when the door of this data folder has moved (a restart with port 0). */
-static bool has_moved(const struct lake_sink *sink)
+/* True when the door of this data folder has moved (a restart with port 0), or the consumer can go on no more. */
+static bool must_reopen(const struct lake_sink *sink)
 {
-    char address[300];
+    char address[300], why[300];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(sink->kafka, why, sizeof(why));
 
+    if (code) {
+        trace_warn("lake", "the Kafka consumer failed: %s; beginning again", why);
+        clock_sleep_ms(REOPEN_MS);
+        return true;
+    }
     return sink->unreachable && !find_kafka(sink, address) && strcmp(address, sink->bootstrap) != 0;
 }
 
@@ -177,7 +184,7 @@ static void read_records(struct lake_sink *sink)
             continue;
         sink->looked_ms = now_ms;
         look_around(sink);
-        if (has_moved(sink))
+        if (must_reopen(sink))
             return;
     }
 }
