@@ -438,24 +438,16 @@ static void set_casting(struct sql *sql, duckdb_result *casting)
     pthread_mutex_unlock(&sql->db->lock);
 }
 
-enum err sql_query(struct sql *sql, struct sql_result **out, const char *text)
+/* The rows of `typed`, which is destroyed here, as text. */
+static enum err result_of(struct sql *sql, struct sql_result **out, duckdb_result *typed)
 {
     struct sql_result *result = calloc(1, sizeof(*result));
-    duckdb_result typed;
-    enum err err;
+    enum err err = result ? copy_names(result, typed) : ERR_NO_MEMORY;
 
-    if (!result)
-        return ERR_NO_MEMORY;
-    err = run_raw(sql, text, &typed);
-    if (err) {
-        free(result);
-        return err;
-    }
-    set_casting(sql, &typed);
-    err = copy_names(result, &typed);
+    set_casting(sql, typed);
     if (err || result->columns == 0)
         goto out;
-    err = copy_types(sql, result, &typed);
+    err = copy_types(sql, result, typed);
     if (err)
         goto out;
     err = run_raw(sql, "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM pinrail_rows()", &result->result);
@@ -465,13 +457,35 @@ enum err sql_query(struct sql *sql, struct sql_result **out, const char *text)
     err = keep_chunks(result);
 out:
     set_casting(sql, NULL);
-    duckdb_destroy_result(&typed);
+    duckdb_destroy_result(typed);
     if (err) {
         sql_result_free(result);
         return err;
     }
     *out = result;
     return ERR_OK;
+}
+
+enum err sql_query(struct sql *sql, struct sql_result **out, const char *text)
+{
+    duckdb_result typed;
+    enum err err = run_raw(sql, text, &typed);
+
+    return err ? err : result_of(sql, out, &typed);
+}
+
+enum err sql_query_then(struct sql *sql, struct sql_result **out, const char *first, const char *then)
+{
+    duckdb_result rows, typed;
+    enum err err = run_raw(sql, first, &rows);
+
+    if (err)
+        return err;
+    set_casting(sql, &rows);
+    err = run_raw(sql, then, &typed);
+    set_casting(sql, NULL);
+    duckdb_destroy_result(&rows);
+    return err ? err : result_of(sql, out, &typed);
 }
 
 void sql_result_free(struct sql_result *result)
@@ -833,7 +847,7 @@ enum err sql_feed_define(struct sql *sql, const char *name, const struct sql_fee
     struct feed_slot *slot;
     enum err err;
 
-    assert(feed->column_count > 0 && feed->column_count <= FEED_COLUMNS_MOST);
+    assert(!feed || (feed->column_count > 0 && feed->column_count <= FEED_COLUMNS_MOST));
     pthread_mutex_lock(&sql->db->lock);
     err = feed_function_define(sql, name);
     if (err)

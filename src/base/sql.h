@@ -33,6 +33,9 @@ enum err sql_runf(struct sql *sql, const char *format, ...) __attribute__((forma
 enum err sql_query(struct sql *sql, struct sql_result **out, const char *text);
 enum err sql_queryf(struct sql *sql, struct sql_result **out, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Run `first`, then `then`, which reads the first's rows as pinrail_rows() (columns c0, c1, ...), and keep the rows of
+ * `then`: for statements that cannot stand in a FROM clause, such as COPY. */
+enum err sql_query_then(struct sql *sql, struct sql_result **out, const char *first, const char *then);
 void sql_result_free(struct sql_result *result); /* accepts NULL */
 /* Ask a running statement on that connection to stop (any thread). */
 void sql_interrupt(struct sql *sql);
@@ -84,7 +87,7 @@ struct sql_feed {
     void *arg;
 };
 /* Make `name()` a table function of this connection with the feed's columns (64 at most); a later call with the same
- * name replaces the feed. The feed's memory must outlive its last use. ERR_INVALID. */
+ * name replaces the feed, and one with a NULL feed forgets it. The feed's memory must outlive that. ERR_INVALID. */
 enum err sql_feed_define(struct sql *sql, const char *name, const struct sql_feed *feed);
 bool sql_feed_wants(const struct sql_feed_chunk *chunk, size_t column);
 void sql_feed_text(struct sql_feed_chunk *chunk, size_t column, size_t row, struct bytes text);
