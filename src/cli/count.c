@@ -87,11 +87,11 @@ static enum err count_lake(const struct config *config, struct stage_count *stag
 
 /* ---- the tables ---- */
 
-static bool table_is_there(const struct config *config, const char *name)
+static bool table_is_there(const struct config *config, struct sql *sql, const char *name)
 {
     struct table *table = NULL;
-    bool there =
-        !table_open(&table, disk_real(), config_path(config, "tables"), name) && table_version(table) >= 0;
+    bool there = !table_open(&table, disk_real(), sql, config_path(config, "tables"), name) &&
+                 table_version(table) >= 0;
 
     table_close(table);
     return there;
@@ -119,7 +119,7 @@ static enum err count_table(const struct config *config, struct sql *sql, const 
     struct sql_result *result = NULL;
     enum err err;
 
-    if (!table_is_there(config, name))
+    if (!table_is_there(config, sql, name))
         return ERR_OK;
     err = sql_queryf(sql, &result,
                      "SELECT _topic, _partition, count(*), count(DISTINCT _offset) FROM \"%s\" GROUP BY ALL",

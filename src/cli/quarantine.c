@@ -20,14 +20,14 @@ const struct cli_option quarantine_options[] = {
 };
 
 /* A FROM item of the rows set aside; none, said on stderr, when there is no such table yet. */
-static enum err scan(const struct cli *cli, struct buf *from, bool *any)
+static enum err scan(const struct cli *cli, struct sql *sql, struct buf *from, bool *any)
 {
     struct table *table = NULL;
     char name[256];
     enum err err;
 
     snprintf(name, sizeof(name), "%s_quarantine", config_text(cli->config, "user"));
-    err = table_open(&table, disk_real(), config_path(cli->config, "tables"), name);
+    err = table_open(&table, disk_real(), sql, config_path(cli->config, "tables"), name);
     *any = !err && table_version(table) >= 0 && table_rows(table) > 0;
     if (*any)
         err = table_scan(table, -1, from);
@@ -135,12 +135,12 @@ static int list_or_show(struct cli *cli, const char *id, bool bytes)
     struct buf from = buf_init((size_t)256 << 20), where = buf_init(64 * 1024);
     struct open_tables tables = {0};
     bool any = false;
-    enum err err = scan(cli, &from, &any);
+    enum err err = open_tables(&tables, cli, false);
 
+    if (!err)
+        err = scan(cli, tables.sql, &from, &any);
     if (!err && any)
         err = where_of(cli, id, &where);
-    if (!err && any)
-        err = open_tables(&tables, cli, false);
     if (!err && any)
         err = print_newest(cli, tables.sql, (const char *)from.at, (const char *)where.at, id, bytes);
     open_tables_close(&tables);

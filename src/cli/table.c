@@ -14,9 +14,9 @@ static enum err add_text(struct buf *out, const char *text)
 }
 
 /* The lists come as C structs; as VALUES they are printed like any other result. */
-static enum err print_rows(const struct cli *cli, struct buf *values, const char *columns, size_t count)
+static enum err print_rows(const struct cli *cli, struct sql *sql, struct buf *values, const char *columns,
+                           size_t count)
 {
-    struct open_tables tables = {0};
     struct sql_result *result = NULL;
     enum print_format format;
     enum err err = format_asked(cli, &format);
@@ -24,14 +24,11 @@ static enum err print_rows(const struct cli *cli, struct buf *values, const char
     if (!err && !buf_text(values))
         err = ERR_NO_MEMORY;
     if (!err && count > 0)
-        err = open_tables(&tables, cli, false);
-    if (!err && count > 0)
-        err = sql_queryf(tables.sql, &result, "SELECT * FROM (VALUES %s) AS rows(%s)",
-                         (const char *)values->at, columns);
+        err = sql_queryf(sql, &result, "SELECT * FROM (VALUES %s) AS rows(%s)", (const char *)values->at,
+                         columns);
     if (!err && result)
         err = print_result(stdout, result, format);
     sql_result_free(result);
-    open_tables_close(&tables);
     return err;
 }
 
@@ -39,13 +36,17 @@ static int list(struct cli *cli)
 {
     struct arena arena = arena_init((size_t)64 << 20);
     struct buf values = buf_init((size_t)64 << 20);
+    struct open_tables opened = {0};
     struct table_info *tables = NULL;
     size_t count = 0;
     enum err err;
 
     if (cli->operand_count != 1)
         return cli_usage(cli, "table list takes no '%s'", cli->operands[1]);
-    err = table_list(disk_real(), config_path(cli->config, "tables"), &arena, &tables, &count);
+    err = open_tables(&opened, cli, false);
+    if (!err)
+        err =
+            table_list(disk_real(), opened.sql, config_path(cli->config, "tables"), &arena, &tables, &count);
     if (err == ERR_NOT_FOUND) /* no folder yet: no tables */
         err = ERR_OK;
     for (size_t i = 0; !err && i < count; i++) {
@@ -64,7 +65,8 @@ static int list(struct cli *cli)
         fprintf(stderr, "There are no tables in %s yet: `pinrail batch` makes them from what has landed.\n",
                 config_path(cli->config, "tables"));
     if (!err)
-        err = print_rows(cli, &values, "name, version, rows, files, bytes, modified", count);
+        err = print_rows(cli, opened.sql, &values, "name, version, rows, files, bytes, modified", count);
+    open_tables_close(&opened);
     buf_release(&values);
     arena_release(&arena);
     return finish_output(err);
@@ -89,6 +91,7 @@ static int history(struct cli *cli)
 {
     struct arena arena = arena_init((size_t)1 << 30);
     struct buf values = buf_init((size_t)256 << 20);
+    struct open_tables opened = {0};
     struct table_event *events = NULL;
     struct table *table = NULL;
     size_t count = 0;
@@ -98,7 +101,10 @@ static int history(struct cli *cli)
         return cli_usage(cli, "table history takes one name, as `pinrail table list` shows it");
     if (cli->operands[1][0] == '.' || strchr(cli->operands[1], '/'))
         return cli_usage(cli, "'%s' is no name of a table", cli->operands[1]);
-    err = table_open(&table, disk_real(), config_path(cli->config, "tables"), cli->operands[1]);
+    err = open_tables(&opened, cli, false);
+    if (!err)
+        err =
+            table_open(&table, disk_real(), opened.sql, config_path(cli->config, "tables"), cli->operands[1]);
     if (!err && table_version(table) < 0)
         err =
             err_note(ERR_NOT_FOUND, "there is no table %s in %s; `pinrail table list` shows those there are",
@@ -108,9 +114,10 @@ static int history(struct cli *cli)
     for (size_t i = 0; !err && i < count; i++)
         err = add_event(&events[i], i == 0, &values);
     if (!err)
-        err = print_rows(cli, &values,
+        err = print_rows(cli, opened.sql, &values,
                          "version, committed, operation, rows, files_added, files_removed, txns", count);
     table_close(table);
+    open_tables_close(&opened);
     buf_release(&values);
     arena_release(&arena);
     return finish_output(err);

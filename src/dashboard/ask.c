@@ -137,7 +137,7 @@ static enum err hold(struct asker *asker, const char *name, struct held_table **
     held = calloc(1, sizeof(*held));
     if (!held)
         return err_note(ERR_NO_MEMORY, "out of memory for table %s", name);
-    err = table_open(&held->table, asker->disk, config_path(asker->config, "tables"), name);
+    err = table_open(&held->table, asker->disk, asker->sql, config_path(asker->config, "tables"), name);
     if (err) {
         free(held);
         return err;

@@ -331,7 +331,7 @@ enum err dashboard_start(struct dashboard **out, const struct config *config, st
     if (!err)
         err = asker_open(&dashboard->asker, config, disk, db);
     if (!err)
-        err = feed_start(&dashboard->feed, config, disk, dashboard->asker);
+        err = feed_start(&dashboard->feed, config, disk, db, dashboard->asker);
     if (!err)
         err = start_daemon(dashboard, config_text(config, "page"));
     if (err) {

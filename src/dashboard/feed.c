@@ -29,6 +29,7 @@ struct history {
 struct feed {
     const struct config *config;
     struct disk *disk;
+    struct sql *sql; /* the thread's, for the tables' checkpoints */
     struct asker *asker;
     struct offsets *offsets;
     char entities[ENTITIES_MOST][64];
@@ -165,8 +166,8 @@ static enum err look_at_tables(struct feed *feed, struct feed_snapshot *snapshot
 
     if (feed->snapshot && start < feed->tables_next_ms)
         return keep_tables(snapshot, feed->snapshot);
-    err = table_list(feed->disk, config_path(feed->config, "tables"), &snapshot->arena, &snapshot->tables,
-                     &snapshot->table_count);
+    err = table_list(feed->disk, feed->sql, config_path(feed->config, "tables"), &snapshot->arena,
+                     &snapshot->tables, &snapshot->table_count);
     if (err == ERR_NOT_FOUND) { /* no folder yet: no tables */
         snapshot->table_count = 0;
         err = ERR_OK;
@@ -319,7 +320,8 @@ static enum err take_entities(struct feed *feed)
     return ERR_OK;
 }
 
-enum err feed_start(struct feed **out, const struct config *config, struct disk *disk, struct asker *asker)
+enum err feed_start(struct feed **out, const struct config *config, struct disk *disk, struct sql_db *db,
+                    struct asker *asker)
 {
     struct feed *feed = calloc(1, sizeof(*feed));
     pthread_condattr_t steady;
@@ -338,9 +340,12 @@ enum err feed_start(struct feed **out, const struct config *config, struct disk 
     err = take_entities(feed);
     if (!err)
         err = offsets_open(&feed->offsets, config);
+    if (!err)
+        err = sql_open(&feed->sql, db);
     if (!err && pthread_create(&feed->thread, NULL, run, feed))
         err = err_note(ERR_NO_MEMORY, "cannot start the dashboard's thread");
     if (err) {
+        sql_close(feed->sql);
         offsets_close(feed->offsets);
         pthread_cond_destroy(&feed->wake);
         pthread_mutex_destroy(&feed->lock);
@@ -360,6 +365,7 @@ void feed_stop(struct feed *feed)
     pthread_cond_signal(&feed->wake);
     pthread_mutex_unlock(&feed->lock);
     pthread_join(feed->thread, NULL);
+    sql_close(feed->sql);
     offsets_close(feed->offsets);
     snapshot_free(feed->snapshot);
     pthread_cond_destroy(&feed->wake);

@@ -40,7 +40,8 @@ struct feed_snapshot {
 
 struct feed;
 /* ERR_NO_MEMORY. `asker` must outlive the feed. */
-enum err feed_start(struct feed **out, const struct config *config, struct disk *disk, struct asker *asker);
+enum err feed_start(struct feed **out, const struct config *config, struct disk *disk, struct sql_db *db,
+                    struct asker *asker);
 void feed_stop(struct feed *feed); /* accepts NULL */
 
 /* Has the feed looked at the tables once? */

@@ -191,6 +191,6 @@ void streams_no_route(struct call *call);
 /* ---- kinesis.c ---- */
 
 /* POST / with an X-Amz-Target. */
-void kinesis_request(struct call *call);
+void kinesis_call(struct call *call);
 
 #endif

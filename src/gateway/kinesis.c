@@ -266,7 +266,7 @@ void kinesis_run(struct call *call, const char *operation, struct bytes input)
             run(&kinesis, each);
 }
 
-void kinesis_request(struct call *call)
+void kinesis_call(struct call *call)
 {
     const char *target = call_header(call, "X-Amz-Target");
     const struct kinesis_operation *operation = find_operation(target);

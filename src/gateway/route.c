@@ -72,7 +72,7 @@ handler *route_find(struct call *call, const char *path, struct route_miss *miss
         return NULL;
     miss->gateway = take_stage_off(call) || segment_is(call, 0, "streams");
     if (call->segment_count == 0 && strcmp(call->method, "POST") == 0)
-        return kinesis_request;
+        return kinesis_call;
     for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
         for (const struct route *route = tables[i]; route->method; route++) {
             size_t length = strlen(route->method);
@@ -96,7 +96,7 @@ void route_call(struct call *call)
     handler *handle;
 
     if (call_header(call, "X-Amz-Target")) { /* the Kinesis API does not look at the path */
-        kinesis_request(call);
+        kinesis_call(call);
         return;
     }
     handle = route_find(call, call->path, &miss);

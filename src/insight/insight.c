@@ -143,8 +143,8 @@ static void entities_close(struct entities *entities)
 }
 
 /* Does the table that the view reads have rows? Told from its log alone. */
-static enum err check_rows(const struct config *config, struct disk *disk, const char *entity,
-                           enum insight_from from)
+static enum err check_rows(const struct config *config, struct disk *disk, struct sql *sql,
+                           const char *entity, enum insight_from from)
 {
     struct table *table = NULL;
     char name[256];
@@ -152,7 +152,7 @@ static enum err check_rows(const struct config *config, struct disk *disk, const
 
     snprintf(name, sizeof(name), "%s_%s_%s", config_text(config, "user"), entity,
              from == INSIGHT_FROM_STREAMS ? "stream" : "table");
-    err = table_open(&table, disk, config_path(config, "tables"), name);
+    err = table_open(&table, disk, sql, config_path(config, "tables"), name);
     if (!err && table_rows(table) == 0)
         err = err_note(
             ERR_NOT_FOUND,
@@ -165,18 +165,20 @@ static enum err check_rows(const struct config *config, struct disk *disk, const
     return err;
 }
 
-/* Make the views as of now, and see that there is something to ask of. */
+/* Make the views as of now, for one question or many, and see that there is something to ask of. */
 static enum err prepare(const struct config *config, struct disk *disk, struct sql *sql,
-                        enum insight_from from)
+                        enum insight_from from, bool many)
 {
     struct entities entities;
     const char *entity;
     enum err err = entities_open(&entities, config);
 
     while (!err && (entity = entities_next(&entities)))
-        err = check_rows(config, disk, entity, from);
+        err = check_rows(config, disk, sql, entity, from);
     entities_close(&entities);
-    return err ? err : table_views(sql, config, disk);
+    if (err)
+        return err;
+    return many ? table_views_settled(sql, config, disk) : table_views(sql, config, disk);
 }
 
 /* The statement that asks `insight` of `from`. */
@@ -214,7 +216,7 @@ enum err insight_ask(const struct config *config, struct disk *disk, struct sql 
                      const struct insight *insight, enum insight_from from, struct sql_result **out)
 {
     struct buf statement = buf_init(QUESTION_BYTES_MOST);
-    enum err err = prepare(config, disk, sql, from);
+    enum err err = prepare(config, disk, sql, from, false);
 
     if (!err)
         err = statement_of(config, insight, from, &statement);
@@ -236,7 +238,7 @@ static enum err keep(const struct config *config, struct disk *disk, struct sql 
     snprintf(name, sizeof(name), "%s_insight_%s%s", config_text(config, "user"), insight->name,
              from == INSIGHT_FROM_STREAMS ? "_stream" : "");
     if (!err)
-        err = table_open(&table, disk, config_path(config, "tables"), name);
+        err = table_open(&table, disk, sql, config_path(config, "tables"), name);
     if (!err)
         err = with_name(insight, table_replace(table, sql, (const char *)statement.at, &commit));
     table_close(table);
@@ -255,7 +257,7 @@ enum err insight_run_all(const struct config *config, struct disk *disk, struct 
 
     err = insight_list(config, &arena, &insights, &count);
     if (!err)
-        err = prepare(config, disk, sql, from);
+        err = prepare(config, disk, sql, from, true);
     /* A question with a slip does not keep the others from their answers. */
     for (size_t i = 0; !err && i < count; i++) {
         enum err one = keep(config, disk, sql, &insights[i], from);

@@ -18,7 +18,7 @@
 struct table;
 
 struct table_txn {
-    char app[320]; /* "<topic>-<partition>" */
+    char app[320];   /* "<topic>-<partition>" */
     int64_t version; /* the last offset that is in the table */
 };
 
@@ -27,13 +27,15 @@ struct table_commit {
     int64_t rows, bytes, files;
 };
 
-/* Open the table in `dir`/`name`; it need not exist yet (version -1). ERR_UNSUPPORTED names a feature that we do not
- * do; ERR_CORRUPT says which file. */
-enum err table_open(struct table **out, struct disk *disk, const char *dir, const char *name);
+/* Open the table in `dir`/`name`; it need not exist yet (version -1). `sql` reads and writes checkpoints; it must stay
+ * until table_close(). ERR_UNSUPPORTED names a feature that we do not do; ERR_CORRUPT says which file. */
+enum err table_open(struct table **out, struct disk *disk, struct sql *sql, const char *dir,
+                    const char *name);
 void table_close(struct table *table); /* accepts NULL */
 /* See what others committed since. */
 enum err table_refresh(struct table *table);
 int64_t table_version(const struct table *table);
+/* -1: a file of another writer has no statistics. */
 int64_t table_rows(const struct table *table);
 /* The latest txn of that application; -1 if none. */
 int64_t table_txn_version(const struct table *table, const char *app);
@@ -55,8 +57,9 @@ struct table_info {
     char *name;
     int64_t version, rows, files, bytes, modified_ms;
 };
-/* The tables in the data folder, by name, in the arena. */
-enum err table_list(struct disk *disk, const char *dir, struct arena *arena, struct table_info **out, size_t *count);
+/* The tables in `dir`, by name, in the arena. One that cannot be read is left out, with a trace line. */
+enum err table_list(struct disk *disk, struct sql *sql, const char *dir, struct arena *arena,
+                    struct table_info **out, size_t *count);
 struct table_event {
     int64_t version, timestamp_ms, rows, files_added, files_removed;
     char *operation, *txns; /* txns as "app=version, ..." */
@@ -64,9 +67,13 @@ struct table_event {
 /* Commits, newest first. */
 enum err table_history(struct table *table, struct arena *arena, struct table_event **out, size_t *count);
 
-/* Make views of all tables of the data folder under their names, and `pin`, `geo`, `user` (one row per key: first
- * offset wins), `pin_stream` and so on. As of now; call again to see newer commits. */
+/* Make views, of this connection, of all tables of the data folder under their names, and `pin`, `geo`, `user` (one row
+ * per key: first offset wins; without the columns that begin with _), `pin_stream` and so on. As of now; call again to
+ * see newer commits. A table that cannot be read gets no view, and a trace line says why. */
 enum err table_views(struct sql *sql, const struct config *config, struct disk *disk);
+/* The same for many questions: which keys are there more than once is looked up now (about a second for ten million
+ * rows), not in every question. */
+enum err table_views_settled(struct sql *sql, const struct config *config, struct disk *disk);
 
 /* ---- flow: records to committed rows ---- */
 
@@ -96,8 +103,8 @@ struct batch_result {
 };
 typedef void batch_progress(void *arg, const char *entity, int64_t done_bytes, int64_t total_bytes);
 /* Clean what is new in the lake, for every entity. `progress` may be NULL. */
-enum err batch_run(const struct config *config, struct disk *disk, struct sql_db *db, batch_progress *progress,
-                   void *arg, struct batch_result *out);
+enum err batch_run(const struct config *config, struct disk *disk, struct sql_db *db,
+                   batch_progress *progress, void *arg, struct batch_result *out);
 
 /* ---- stream: Kinesis streams -> flow ---- */
 
