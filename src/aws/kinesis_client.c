@@ -155,7 +155,7 @@ static enum err call(struct kinesis_client *client, const char *operation)
     return status == 200 ? ERR_OK : kinesis_cut_error(status, buf_bytes(&client->response));
 }
 
-enum err kinesis_call(struct kinesis_client *client, const char *operation, struct bytes body,
+enum err kinesis_ask(struct kinesis_client *client, const char *operation, struct bytes body,
                       struct buf *answer)
 {
     enum err err;

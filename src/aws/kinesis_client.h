@@ -13,7 +13,7 @@ void kinesis_close(struct kinesis_client *client);
 
 /* Any operation, e.g. "CreateStream": `body` is its JSON, the answer's JSON is appended to `answer`. ERR_NOT_FOUND,
  * ERR_EXISTS, ERR_BUSY, ERR_INVALID with the service's message as the note; ERR_UNREACHABLE. */
-enum err kinesis_call(struct kinesis_client *client, const char *operation, struct bytes body, struct buf *answer);
+enum err kinesis_ask(struct kinesis_client *client, const char *operation, struct bytes body, struct buf *answer);
 
 /* Shard ids of a stream, in the arena. ERR_NOT_FOUND: no such stream; ERR_UNREACHABLE. */
 enum err kinesis_shards(struct kinesis_client *client, const char *stream, struct arena *arena, char ***out, size_t *count);

@@ -20,7 +20,7 @@ static enum err call(struct kinesis_client *client, const char *operation, json_
     enum err err = members ? json_doc_write(members, &body) : err_note(ERR_NO_MEMORY, "out of memory");
 
     if (!err)
-        err = kinesis_call(client, operation, buf_bytes(&body), &text);
+        err = kinesis_ask(client, operation, buf_bytes(&body), &text);
     *answer = NULL;
     if (!err && text.size > 0)
         err = json_doc_parse(answer, buf_bytes(&text));
