@@ -20,11 +20,12 @@
 
 enum {
     FRAME_BYTES = 4,
-    HEADER_BYTES = 8,           /* key, version, correlation id: what every request has */
-    READ_AHEAD_BYTES = 1 << 20, /* input held beyond the request under way */
+    HEADER_BYTES = 8, /* key, version, correlation id: what every request has */
+    READ_AHEAD_BYTES =
+        128 << 10, /* what any connection may hold of its input; more takes room, see kafka_room.c */
     READ_ONCE_BYTES = 1 << 20,
     UNSENT_MOST = 1 << 20,
-    UNANSWERED_MOST = 128,     /* overlapping produce requests */
+    UNANSWERED_MOST = 64,      /* overlapping produce requests */
     SMALL_ANSWER_BYTES = 2048, /* smaller answers are copied, larger ones handed over */
     KEY_PRODUCE = 0,
     KEY_API_VERSIONS = 18,
@@ -264,7 +265,7 @@ static enum err take_requests(struct kafka_connection *connection, bool *started
     *started = false;
     while (!err) {
         size_t have = evbuffer_get_length(input), size;
-        uint8_t head[FRAME_BYTES + 2];
+        uint8_t head[FRAME_BYTES + 2], *frame;
 
         want = FRAME_BYTES + HEADER_BYTES;
         if (have < want)
@@ -277,11 +278,14 @@ static enum err take_requests(struct kafka_connection *connection, bool *started
             return ERR_TOO_LARGE;
         }
         want = FRAME_BYTES + size;
+        if (have < want && want > READ_AHEAD_BYTES && !kafka_room_take(connection, want))
+            break;
         if (have < want || !may_start(connection, (int16_t)get_u16(head + FRAME_BYTES)))
             break;
-        err =
-            start_request(connection, bytes_of(evbuffer_pullup(input, (ev_ssize_t)want) + FRAME_BYTES, size));
+        frame = evbuffer_pullup(input, (ev_ssize_t)want);
+        err = frame ? start_request(connection, bytes_of(frame + FRAME_BYTES, size)) : ERR_NO_MEMORY;
         evbuffer_drain(input, want);
+        kafka_room_give_back(connection);
         metric_add(connection->door->in_metric, (int64_t)want);
         *started = true;
     }
@@ -434,6 +438,7 @@ void kafka_connection_close(struct kafka_connection *connection)
         connection->first = call->next;
         call_free(call);
     }
+    kafka_room_give_back(connection);
     if (connection->before)
         connection->before->next = connection->next;
     else

@@ -21,8 +21,11 @@ struct kafka_connection {
     char host[NI_MAXHOST]; /* where the client reached us */
     int port;
     char client_host[NI_MAXHOST + 1];
-    bool is_due;    /* a parked call of it was answered */
-    bool is_broken; /* to be closed at the next look */
+    size_t granted_bytes; /* of the door's room for large requests, for the one being read */
+    size_t wanted_bytes;  /* waits for as much; reads nothing meanwhile */
+    struct kafka_connection *after_in_line; /* of those that wait for room */
+    bool is_due;                            /* a parked call of it was answered */
+    bool is_broken;                         /* to be closed at the next look */
 };
 
 struct kafka_door {
@@ -38,6 +41,8 @@ struct kafka_door {
     size_t request_most, connections_most;
     struct kafka_connection *connections;
     size_t connection_count, unsent_bytes;
+    size_t granted_bytes; /* room taken by large requests that are being read; see kafka_room.c */
+    struct kafka_connection *line;
     struct kafka_call *parked;
     bool is_stopping;
     char cluster_id[KAFKA_CLUSTER_ID_BYTES];
@@ -48,6 +53,11 @@ struct kafka_door {
 /* Takes the socket over, also when it fails. */
 enum err kafka_connection_open(struct kafka_door *door, int fd);
 void kafka_connection_close(struct kafka_connection *connection);
+/* May this connection hold a request of that many bytes? Otherwise it stands in line, and reads on when it may. */
+bool kafka_room_take(struct kafka_connection *connection, size_t bytes);
+/* Its large request has been handled, or it goes. Accepts one that has none. */
+void kafka_room_give_back(struct kafka_connection *connection);
+
 /* Look at every parked call again, and let their connections go on. */
 void kafka_look_at_parked(struct kafka_door *door);
 /* When stopping: answer now what waits for anything but a commit. */

@@ -31,6 +31,7 @@ struct fetch {
 
 enum {
     FETCH_LEAST = 64 << 10, /* even when much is unsent, so that all readers go on */
+    HELD_MOST = 1 << 20,    /* min_bytes above this are not waited for: what is held meanwhile is memory */
     UNSENT_WISHED = 64 << 20,
     BATCH_LENGTH_AT = 8,
     BATCH_HEAD = 12, /* base offset and length: the length counts from behind them */
@@ -207,10 +208,8 @@ static enum err look(struct kafka_call *call)
     struct fetch *fetch = call->state;
     size_t most = bytes_most(call, fetch);
     bool must_answer = read_all(fetch, most);
-    size_t enough = fetch->bytes_least > 0 ? (size_t)fetch->bytes_least : 0;
+    size_t enough = fetch->bytes_least > 0 ? less((size_t)fetch->bytes_least, less(most, HELD_MOST)) : 0;
 
-    if (enough > most)
-        enough = most;
     if (!must_answer && !call->expired && fetch->bytes < enough)
         return ERR_BUSY;
     encode(&call->out, call->version, fetch);
