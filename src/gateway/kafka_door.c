@@ -236,6 +236,8 @@ static void door_free(struct kafka_door *door)
     if (door->base)
         event_base_free(door->base);
     groups_close(door->groups);
+    if (door->commit_fd >= 0)
+        log_wake_forget(door->log, door->commit_fd);
     for (int i = 0; i < 3; i++) {
         int fd = (int[]){door->commit_fd, door->group_fd, door->stop_fd}[i];
         if (fd >= 0)
