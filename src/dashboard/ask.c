@@ -289,40 +289,63 @@ static bool has_column(const struct sql_result *result, const char *name)
     return false;
 }
 
-/* Where the newest rows begin is found on two narrow columns, so that of a long table only the row groups that hold
- * them are read whole. Tables without the columns of a record (answers) are taken from the top. */
-static enum err newest_query(struct asker *asker, const char *from, size_t limit, struct sql_result **out)
+/* All columns; bytes as the text that they are, where they are text. */
+static enum err select_list(const struct sql_result *columns, struct buf *out)
 {
-    struct sql_result *columns = NULL, *edge = NULL;
-    enum err err = sql_queryf(asker->sql, &columns, "SELECT * FROM %s LIMIT 0", from);
+    enum err err = buf_add_char(out, '*');
+    bool first = true;
 
-    if (err)
-        goto out;
-    if (!has_column(columns, "_ingested_at") || !has_column(columns, "_offset")) {
-        err = sql_queryf(asker->sql, out, "SELECT * FROM %s LIMIT %zu", from, limit);
-        goto out;
+    for (size_t i = 0; i < sql_columns(columns) && !err; i++) {
+        const char *name = sql_column_name(columns, i);
+        if (strcmp(sql_column_type(columns, i), "BLOB") != 0 || strchr(name, '"'))
+            continue;
+        err = buf_printf(out, "%s coalesce(TRY(decode(\"%s\")), \"%s\"::VARCHAR) AS \"%s\"",
+                         first ? " REPLACE (" : ",", name, name, name);
+        first = false;
     }
-    err = sql_queryf(
-        asker->sql, &edge,
-        "SELECT _ingested_at::VARCHAR, _offset FROM %s ORDER BY _ingested_at DESC, _offset DESC LIMIT %zu",
-        from, limit);
-    if (err)
-        goto out;
-    if (sql_rows(edge) == 0) {
-        err = sql_queryf(asker->sql, out, "SELECT * FROM %s LIMIT 0", from);
-    } else {
+    return err || first ? err : buf_add_char(out, ')');
+}
+
+/* Where the newest rows begin is found on two narrow columns, so that of a long table only the row groups that hold
+ * them are read whole. */
+static enum err from_the_edge(struct asker *asker, const char *from, size_t limit, struct buf *where)
+{
+    const char *order = "ORDER BY _ingested_at DESC, _offset DESC";
+    struct sql_result *edge = NULL;
+    enum err err = sql_queryf(asker->sql, &edge, "SELECT _ingested_at::VARCHAR, _offset FROM %s %s LIMIT %zu",
+                              from, order, limit);
+
+    if (!err && sql_rows(edge) > 0) {
         size_t last = sql_rows(edge) - 1;
         struct bytes time = sql_text(edge, last, 0);
-        err = sql_queryf(
-            asker->sql, out,
-            "SELECT * FROM %s WHERE _ingested_at >= '%.*s' AND (_ingested_at > '%.*s' OR _offset >= %lld) "
-            "ORDER BY _ingested_at DESC, _offset DESC LIMIT %zu",
-            from, (int)time.size, (const char *)time.at, (int)time.size, (const char *)time.at,
-            (long long)sql_integer(edge, last, 1), limit);
+        err = buf_printf(where,
+                         "WHERE _ingested_at >= '%.*s' AND (_ingested_at > '%.*s' OR _offset >= %lld) %s",
+                         (int)time.size, (const char *)time.at, (int)time.size, (const char *)time.at,
+                         (long long)sql_integer(edge, last, 1), order);
     }
-out:
-    sql_result_free(columns);
     sql_result_free(edge);
+    return err;
+}
+
+/* Tables without the columns of a record (answers) are taken from the top. */
+static enum err newest_query(struct asker *asker, const char *from, size_t limit, struct sql_result **out)
+{
+    struct sql_result *columns = NULL;
+    struct buf list = buf_init(64 << 10), where = buf_init(4 << 10);
+    enum err err = sql_queryf(asker->sql, &columns, "SELECT * FROM %s LIMIT 0", from);
+
+    if (!err)
+        err = select_list(columns, &list);
+    if (!err && has_column(columns, "_ingested_at") && has_column(columns, "_offset"))
+        err = from_the_edge(asker, from, limit, &where);
+    if (!err && (!buf_text(&list) || !buf_text(&where)))
+        err = err_note(ERR_NO_MEMORY, "out of memory for a question");
+    if (!err)
+        err = sql_queryf(asker->sql, out, "SELECT %s FROM %s %s LIMIT %zu", buf_text(&list), from,
+                         buf_text(&where), limit);
+    sql_result_free(columns);
+    buf_release(&list);
+    buf_release(&where);
     return err;
 }
 
