@@ -39,7 +39,7 @@ function show_tiles(status) {
     ["Acknowledged", count(sum(stages, "acknowledged")), both("acknowledged")],
     ["Landed in the lake", count(sum(batch, "landed")), "the batch way"],
     ["Cleaned", count(sum(stages, "cleaned")), both("cleaned")],
-    ["Set aside", count(aside), done ? `${((100 * aside) / done).toFixed(2)} % of what was cleaned` : "nothing yet"],
+    ["Set aside", count(aside), done ? `${((100 * aside) / done).toFixed(2)} % of all` : "nothing yet"],
     ["Tables", count(tables.length), `${bytes(sum(tables, "bytes"))} of Parquet`],
   ];
   show(find("tiles"), JSON.stringify(tiles), () => tiles.map((one) => tile(...one)));
