@@ -60,8 +60,12 @@ int command_batch(struct cli *cli)
         err = sql_open(&sql, db);
     if (!err && sql)
         err = insight_run_all(cli->config, disk_real(), sql, INSIGHT_FROM_TABLES);
-    if (err == ERR_NOT_FOUND && result.rows == 0)
-        err = ERR_OK; /* nothing has landed yet: nothing to answer */
+    if (err == ERR_NOT_FOUND &&
+        sql) { /* a table has no rows yet: nothing to answer, but no fault of the batch */
+        if (result.rows > 0 && !cli->quiet)
+            fprintf(stderr, "The questions wait: %s\n", err_sentence());
+        err = ERR_OK;
+    }
     if (!err && cli->json)
         printf("{\"objects\":%lld,\"records\":%lld,\"rows\":%lld,\"quarantined\":%lld,\"seconds\":%.3f}\n",
                (long long)result.objects, (long long)result.records, (long long)result.rows,

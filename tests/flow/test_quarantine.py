@@ -45,7 +45,7 @@ def test_bad_records_are_set_aside_and_nothing_stops(serve):
         aside = serve.json("sql", f"SELECT reason, hex(original) AS original FROM demo_quarantine WHERE _topic = '{topic}'")
         reasons = {bytes.fromhex(row["original"]): row["reason"] for row in aside}
         for value, word in BAD.items():
-            compact = json.dumps(json.loads(value), separators=(",", ":")).encode() if value in reasons or word != "JSON" else value
+            compact = json.dumps(json.loads(value), separators=(",", ":")).encode() if word != "JSON" else value
             reason = reasons.get(value) or reasons.get(compact)
             assert reason, f"{value} is not in the quarantine with its bytes: {list(reasons)}"
             assert word in reason, f"{value}: '{reason}' does not name {word}"
