@@ -19,7 +19,7 @@ const struct cli_option emulate_options[] = {
     {"rate", "R", "posts a second, 0 for as fast as possible [0]"},
     {"seed", "N", "of the generator [1], and of the draw with --order course [100]"},
     {"batch", "N", "rows a request; streaming uses /records when over 1 [100 in batch mode, 1 in streaming]"},
-    {"connections", "N", "requests under way at once; 3 keep posts in order [12]"},
+    {"connections", "N", "requests under way at once; 3 keep posts in order [24; 48 one by one]"},
     {"url", "URL",
      "the door: http://HOST:PORT, or https://HOST/STAGE of a gateway [this data folder's HTTP door]"},
     {"order", "ORDER",

@@ -16,7 +16,8 @@
 
 enum {
     TABLES = 3,
-    DEFAULT_CONNECTIONS = 12,
+    DEFAULT_CONNECTIONS = 24,        /* more than the door needs to be busy while it syncs */
+    DEFAULT_CONNECTIONS_SINGLE = 48, /* one group commit then serves more of the small ones */
     ANSWER_MOST = 16 * 1024 * 1024,
     CONNECT_MS = 5000,
     REQUEST_MS = 30000,
@@ -512,7 +513,8 @@ static enum err init_sending(struct run *run, struct sending *sending, struct la
 static enum err set_up(struct run *run)
 {
     bool streaming = run->options->mode == EMULATE_STREAMING;
-    int connections = run->options->connections ? run->options->connections : DEFAULT_CONNECTIONS;
+    int fallback = run->options->batch == 1 ? DEFAULT_CONNECTIONS_SINGLE : DEFAULT_CONNECTIONS;
+    int connections = run->options->connections ? run->options->connections : fallback;
     enum err err = check_options(run->options);
 
     if (!err)
