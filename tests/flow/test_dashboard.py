@@ -9,7 +9,7 @@ import urllib.parse
 import pytest
 
 import browser
-from pinrail import http, wait_until
+from pinrail import Serve, http, wait_until
 
 POSTS = 400
 ANSWERS = {
@@ -33,48 +33,64 @@ def get(serve, path, status=200):
     return json.loads(body) if headers["Content-Type"] == "application/json" else body
 
 
-@pytest.fixture
-def filled(serve):
-    """Both ways have brought POSTS posts, and a pin with a trap, into the tables."""
+SENT = {"demo.pin": POSTS + 1, "demo.geo": POSTS + 1, "demo.user": POSTS, **{f"streaming-demo-{entity}": POSTS for entity in ("pin", "geo", "user")}}
+
+
+def post(serve, topic, value):
+    body = json.dumps({"records": [{"value": value}]})
+    status, _, answer = http("POST", f"{serve.url}/topics/{topic}", body, {"Content-Type": "application/vnd.kafka.json.v2+json"})
+    assert status == 200, answer
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    with Serve(tmp_path_factory.mktemp("dashboard") / "data", settings={"lake-rotate-schedule-interval-ms": 500}) as serve:
+        fill(serve)
+        yield serve
+
+
+def fill(serve):
+    """Both ways have brought POSTS posts into the tables; the batch way also a pin with a trap and a geo that must go aside."""
+    wait_until(lambda: get(serve, "/api/status")["measured_ms"])  # a rate needs a look before
     for mode in ("batch", "streaming"):
         serve.command("emulate", "--mode", mode, "--count", POSTS, "--batch", 50, "--seed", 5, "--url", serve.url)
-    trap = {"index": 999999, "unique_id": "trap", "title": TRAP, "description": "d", "follower_count": "1", "poster_name": "p", "tag_list": "t", "is_image_or_video": "image", "image_src": "https://example.invalid/x.png", "downloaded": 1, "save_location": "Local save in /data/x", "category": "art"}
-    status, _, answer = http("POST", f"{serve.url}/topics/demo.pin", json.dumps({"records": [{"value": trap}]}), {"Content-Type": "application/vnd.kafka.json.v2+json"})
-    assert status == 200, answer
-    wait_until(lambda: get(serve, "/api/status")["lake_lag"] == 0 and all(t["landed"] in (None, t["acknowledged"]) for t in get(serve, "/api/status")["topics"]) and len(get(serve, "/api/status")["topics"]) == 6)
-    serve.command("batch")
+    post(serve, "demo.pin", {
+        "index": 999999, "unique_id": "trap", "title": TRAP, "description": "d", "poster_name": "p", "follower_count": "1", "tag_list": "t",
+        "is_image_or_video": "image", "image_src": "https://example.invalid/x.png", "downloaded": 1, "save_location": "Local save in /data/x", "category": "art"})
+    post(serve, "demo.geo", {"ind": 999999})
+
+    def landed():
+        topics = get(serve, "/api/status")["topics"]
+        return {t["topic"]: t["acknowledged"] for t in topics} == SENT and all(t["landed"] in (None, t["acknowledged"]) for t in topics)
 
     def adds_up():
         stages = get(serve, "/api/status")["stages"]
         return all(None not in (s["cleaned"], s["quarantined"]) and s["acknowledged"] == s["cleaned"] + s["quarantined"] for s in stages)
 
+    wait_until(landed)
+    serve.command("batch")
     wait_until(adds_up)
-    return serve
 
 
 def test_the_figures_are_those_of_the_stages(filled):
-    serve = filled
-    status = get(serve, "/api/status")
-    assert status["user"] == "demo" and status["ingest"]["reachable"] is True and status["ingest"]["address"] == serve.kafka
+    status = get(filled, "/api/status")
+    assert status["user"] == "demo" and status["ingest"]["reachable"] is True and status["ingest"]["address"] == filled.kafka
     assert 0 < status["measured_ms"] <= status["now_ms"]
-    sent = {"pin": POSTS + 1, "geo": POSTS, "user": POSTS}
-    assert {(s["entity"], s["way"]): s["acknowledged"] for s in status["stages"]} == {
-        **{(entity, "batch"): count for entity, count in sent.items()},
-        **{(entity, "stream"): POSTS for entity in sent},
-    }
-    audit = json.loads(serve.command("audit", "--json").stdout)
+    assert status["lake_lag"] == 0
+    audit = json.loads(filled.command("audit", "--json").stdout)
     of = {(t["topic"]): t for t in audit["partitions"]}
     for stage in status["stages"]:
         topic = f"demo.{stage['entity']}" if stage["way"] == "batch" else f"streaming-demo-{stage['entity']}"
         for name in ("acknowledged", "landed", "cleaned", "quarantined"):
             assert stage[name] == of[topic][name], (topic, name)
-    assert sum(s["quarantined"] for s in status["stages"]) > 0, "without dirt the count of rows set aside proves nothing"
+        assert stage["acknowledged"] == SENT[topic]
+    assert {s["entity"]: s["quarantined"] for s in status["stages"] if s["way"] == "batch"} == {"pin": 0, "geo": 1, "user": 0}
     tables = {t["name"]: t for t in status["tables"]}
-    listed = {t["name"]: t for t in serve.json("table", "list")}
+    listed = {t["name"]: t for t in filled.json("table", "list")}
     for name in ("demo_pin_table", "demo_geo_table", "demo_user_table", "demo_pin_stream", "demo_quarantine"):
         assert tables[name]["rows"] == int(listed[name]["rows"]) > 0 and tables[name]["bytes"] > 0
         assert tables[name]["version"] == int(listed[name]["version"])
-    rates = get(serve, "/api/rates")
+    rates = get(filled, "/api/rates")
     assert rates["times"] == sorted(rates["times"]) and rates["times"]
     assert {t["topic"] for t in rates["topics"]} == set(of)
     assert all(len(t["rates"]) == len(rates["times"]) for t in rates["topics"])
@@ -104,7 +120,7 @@ def test_newest_rows(filled):
     assert len(get(filled, "/api/newest?table=demo_pin_table")["rows"]) == 20
 
 
-def test_wrong_requests_get_their_status(serve):
+def test_wrong_requests_get_their_status(filled):
     for path, status in (
         ("/nothing", 404), ("/api", 404), ("/api/status/", 404), ("/../etc/passwd", 404), ("/sql/clean/pin.sql", 404),
         ("/api/insights?from=elsewhere", 400), ("/api/newest", 400), ("/api/newest?table=", 404),
@@ -112,43 +128,34 @@ def test_wrong_requests_get_their_status(serve):
         ("/api/newest?table=demo_pin_table&limit=0", 400), ("/api/newest?table=demo_pin_table&limit=201", 400),
         ("/api/newest?table=demo_pin_table&limit=ten", 400),
     ):
-        answer = get(serve, path, status)
+        answer = get(filled, path, status)
         assert answer["error"] and answer["message"], path
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "PATCH"):
-        status, headers, _ = http(method, serve.page + "/api/status", b"{}" if method in ("POST", "PUT", "PATCH") else None)
+        status, headers, _ = http(method, filled.page + "/api/status", b"{}" if method in ("POST", "PUT", "PATCH") else None)
         assert status == 405 and headers["Allow"] == "GET, HEAD", method
-    assert http("GET", serve.page + "/", headers={"Host": "evil.example"})[0] == 403
-    assert http("GET", serve.page + "/", headers={"Host": "localhost:1"})[0] == 200
-    status, headers, body = http("HEAD", serve.page + "/api/status")
+    assert http("GET", filled.page + "/", headers={"Host": "evil.example"})[0] == 403
+    assert http("GET", filled.page + "/", headers={"Host": "localhost:1"})[0] == 200
+    status, headers, body = http("HEAD", filled.page + "/api/status")
     assert status == 200 and body == b"" and int(headers["Content-Length"]) > 0
 
 
-def test_files_headers_and_health(serve):
+def test_files_headers_and_health(filled):
     for path in ("/", "/app.js", "/style.css", "/icon.svg", "/api/status", "/healthz", "/nothing"):
-        headers = http("GET", serve.page + path)[1]
+        headers = http("GET", filled.page + path)[1]
         policy = dict(rule.strip().split(" ", 1) for rule in headers["Content-Security-Policy"].split(";"))
         assert policy["default-src"] == "'none'" and set(policy.values()) <= {"'none'", "'self'"}
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "no-referrer"
         assert "Access-Control-Allow-Origin" not in headers
-    _, plain, script = http("GET", serve.page + "/app.js")
-    _, packed, less = http("GET", serve.page + "/app.js", headers={"Accept-Encoding": "gzip"})
+    _, plain, script = http("GET", filled.page + "/app.js")
+    _, packed, less = http("GET", filled.page + "/app.js", headers={"Accept-Encoding": "gzip"})
     assert packed["Content-Encoding"] == "gzip" and gzip.decompress(less) == script and len(less) < len(script)
     assert plain["ETag"] != packed["ETag"] and plain["Content-Type"].startswith("text/javascript")
-    status, _, body = http("GET", serve.page + "/app.js", headers={"If-None-Match": plain["ETag"]})
+    status, _, body = http("GET", filled.page + "/app.js", headers={"If-None-Match": plain["ETag"]})
     assert (status, body) == (304, b"")
-    assert get(serve, "/healthz") == {"status": "ok"} and get(serve, "/readyz") == {"status": "ready"}
-    assert get(serve, "/version")["name"] == "pinrail"
-    metrics = get(serve, "/metrics").decode()
+    assert get(filled, "/healthz") == {"status": "ok"} and get(filled, "/readyz") == {"status": "ready"}
+    assert get(filled, "/version")["name"] == "pinrail"
+    metrics = get(filled, "/metrics").decode()
     assert "# TYPE pinrail_page_requests_total counter" in metrics
-
-
-def test_the_page_outlives_ingest(filled):
-    """Counts stay as they were last seen, health says what is the matter, and all comes back by itself."""
-    before = get(filled, "/api/status")["stages"]
-    filled.kill("ingest")
-    after = wait_until(lambda: (s := get(filled, "/api/status"))["measured_ms"] and s)
-    assert [s["cleaned"] for s in after["stages"]] == [s["cleaned"] for s in before]
-    wait_until(lambda: (s := get(filled, "/api/status"))["ingest"]["reachable"] and s["stages"] == before)
 
 
 @pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium")
@@ -185,3 +192,12 @@ def test_bars_are_drawn(filled, tmp_path):
     dots = browser.colours(filled.page + "/", tmp_path)
     landed, cleaned = (0x3C, 0x78, 0xB4), (0x2B, 0x9A, 0x75)
     assert dots.get(landed, 0) > 1500 and dots.get(cleaned, 0) > 1500, sorted(dots.items(), key=lambda d: -d[1])[:12]
+
+
+def test_the_page_outlives_ingest(filled):
+    """Counts stay as they were last seen, health says what is the matter, and all comes back by itself."""
+    before = get(filled, "/api/status")["stages"]
+    filled.kill("ingest")
+    after = wait_until(lambda: (s := get(filled, "/api/status"))["measured_ms"] and s)
+    assert [s["cleaned"] for s in after["stages"]] == [s["cleaned"] for s in before]
+    wait_until(lambda: (s := get(filled, "/api/status"))["ingest"]["reachable"] and s["stages"] == before)
