@@ -16,6 +16,8 @@ const struct setting config_settings[] = {
     {"sql.dir", SETTING_TEXT, "", "",
      "folder with clean/ and insight/ to use in place of the built-in SQL files"},
 
+    {"trace", SETTING_CHOICE, "info", "error|warn|info|debug", "least weight of the lines on stderr"},
+
     /* the log */
     {"log.segment.bytes", SETTING_SIZE, "256MiB", "1MiB..2GiB", "a segment file is closed at this size"},
     {"message.max.bytes", SETTING_SIZE, "1048588", "1KiB..64MiB", "the largest record batch taken in"},
@@ -30,9 +32,12 @@ const struct setting config_settings[] = {
      "connections the Kafka door holds at once"},
     {"kafka.request.max.bytes", SETTING_SIZE, "100MiB", "1KiB..1GiB",
      "the largest request of the Kafka door"},
-    {"group.initial.rebalance.delay.ms", SETTING_INTEGER, "100", "0..60000", "time the first members of a consumer group wait for others to come"},
-    {"group.min.session.timeout.ms", SETTING_INTEGER, "1000", "1..1800000", "the shortest session timeout a group member may ask for"},
-    {"group.max.session.timeout.ms", SETTING_INTEGER, "1800000", "1..86400000", "the longest session timeout a group member may ask for"},
+    {"group.initial.rebalance.delay.ms", SETTING_INTEGER, "100", "0..60000",
+     "time the first members of a consumer group wait for others to come"},
+    {"group.min.session.timeout.ms", SETTING_INTEGER, "1000", "1..1800000",
+     "the shortest session timeout a group member may ask for"},
+    {"group.max.session.timeout.ms", SETTING_INTEGER, "1800000", "1..86400000",
+     "the longest session timeout a group member may ask for"},
     {"kinesis.region", SETTING_TEXT, "us-east-1", "", "region in stream ARNs"},
     {"kinesis.account", SETTING_TEXT, "000000000000", "", "account number in stream ARNs and messages"},
 

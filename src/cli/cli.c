@@ -256,6 +256,18 @@ int64_t cli_integer(const struct cli *cli, const char *name, int64_t fallback)
     return number;
 }
 
+static void set_trace(const struct cli *cli)
+{
+    static const char *const levels[] = {
+        [TRACE_ERROR] = "error", [TRACE_WARN] = "warn", [TRACE_INFO] = "info", [TRACE_DEBUG] = "debug"};
+
+    for (int level = TRACE_ERROR; level <= TRACE_DEBUG; level++)
+        if (strcmp(config_text(cli->config, "trace"), levels[level]) == 0)
+            trace_set_level((enum trace_level)level);
+    if (cli_value(cli, "verbose"))
+        trace_set_level(TRACE_DEBUG);
+}
+
 static int run_command(struct cli *cli, int argc, char **argv)
 {
     struct parse parse = {calloc((size_t)argc + 1, sizeof(struct cli_value)),
@@ -286,14 +298,13 @@ static int run_command(struct cli *cli, int argc, char **argv)
     }
     cli->json = cli_value(cli, "json") != NULL;
     cli->quiet = cli_value(cli, "quiet") != NULL;
-    if (cli_value(cli, "verbose"))
-        trace_set_level(TRACE_DEBUG);
     err = config_load(&cli->config, cli_value(cli, "config"), parse.flags, parse.flag_count);
     if (err) {
         cli_fail(err);
         status = EX_CONFIG;
         goto out;
     }
+    set_trace(cli);
     status = cli->command->run(cli);
 out:
     config_free(cli->config);

@@ -87,14 +87,17 @@ static enum err count_lake(const struct config *config, struct stage_count *stag
 
 /* ---- the tables ---- */
 
-static bool table_is_there(const struct config *config, struct sql *sql, const char *name)
+/* Is there a view of that name? Asked of the connection, whose views were made at one moment, and not of the folder,
+ * where a table may have come into being since. */
+static enum err view_is_there(struct sql *sql, const char *name, bool *there)
 {
-    struct table *table = NULL;
-    bool there = !table_open(&table, disk_real(), sql, config_path(config, "tables"), name) &&
-                 table_version(table) >= 0;
+    struct sql_result *result = NULL;
+    enum err err = sql_queryf(sql, &result, "SELECT 1 FROM duckdb_views() WHERE view_name = '%s'", name);
 
-    table_close(table);
-    return there;
+    if (!err)
+        *there = sql_rows(result) > 0;
+    sql_result_free(result);
+    return err;
 }
 
 static enum err take_rows(const struct sql_result *result, bool aside, struct stage_count *counts,
@@ -117,10 +120,11 @@ static enum err count_table(const struct config *config, struct sql *sql, const 
                             struct stage_count *counts, size_t count)
 {
     struct sql_result *result = NULL;
-    enum err err;
+    bool there = false;
+    enum err err = view_is_there(sql, name, &there);
 
-    if (!table_is_there(config, sql, name))
-        return ERR_OK;
+    if (err || !there)
+        return err;
     err = sql_queryf(sql, &result,
                      "SELECT _topic, _partition, count(*), count(DISTINCT _offset) FROM \"%s\" GROUP BY ALL",
                      name);

@@ -56,28 +56,20 @@ static enum err make_folder(struct demo *demo)
 /* Free ports, and objects closed every half second: a demo does not wait for the usual rotation. */
 static enum err make_config(struct demo *demo)
 {
-    const char *const flags[] = {
-        "data.dir",
-        demo->folder,
-        "http",
-        "127.0.0.1:0",
-        "kafka",
-        "127.0.0.1:0",
-        "page",
-        "127.0.0.1:0",
-        "lake.rotate.schedule.interval.ms",
-        "500",
-        "batch.schedule",
-        "",
-        "stream.trigger.ms",
-        "250",
-        "bootstrap.servers",
-        "",
-        "kinesis.endpoint",
-        "",
+    const char *const flags[][2] = {
+        {"data.dir", demo->folder},
+        {"http", "127.0.0.1:0"},
+        {"kafka", "127.0.0.1:0"},
+        {"page", "127.0.0.1:0"},
+        {"bootstrap.servers", ""},
+        {"kinesis.endpoint", ""},
+        {"lake.rotate.schedule.interval.ms", "500"},
+        {"stream.trigger.ms", "250"},
+        {"batch.schedule", ""},
+        {"trace", cli_value(demo->cli, "verbose") ? "debug" : "warn"},
     };
 
-    return config_copy(&demo->config, demo->cli->config, flags, sizeof(flags) / sizeof(*flags) / 2);
+    return config_copy(&demo->config, demo->cli->config, flags[0], sizeof(flags) / sizeof(*flags));
 }
 
 /* ---- the steps ---- */
