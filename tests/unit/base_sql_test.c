@@ -147,6 +147,21 @@ static void the_configuration_is_locked_and_utc(void **state)
     sql_result_free(result);
 }
 
+static void rows_of_a_copy_can_be_read_on(void **state)
+{
+    struct sql_result *result;
+
+    assert_int_equal(sql_query_then(sql, &result,
+                                    "SELECT 1 AS a, MAP {'x': 2} AS b UNION ALL SELECT 3, MAP {'x': 4}",
+                                    "SELECT c0 * c1['x'] FROM pinrail_rows() ORDER BY c0"),
+                     ERR_OK);
+    assert_int_equal(sql_rows(result), 2);
+    assert_int_equal(sql_integer(result, 0, 0), 2);
+    assert_int_equal(sql_integer(result, 1, 0), 12);
+    sql_result_free(result);
+    assert_int_equal(sql_query_then(sql, &result, "SELECT 1", "SELECT c9 FROM pinrail_rows()"), ERR_INVALID);
+}
+
 static void quotes_are_doubled(void **state)
 {
     struct buf buf = buf_init(64);
@@ -244,6 +259,8 @@ static void a_feed_belongs_to_its_connection(void **state)
     assert_int_equal(sql_query(sql, &result, "SELECT * FROM numbers()"), ERR_OK);
     assert_int_equal(sql_rows(result), 10);
     sql_result_free(result);
+    assert_int_equal(sql_feed_define(sql, "numbers", NULL), ERR_OK);
+    assert_int_equal(sql_query(sql, &result, "SELECT * FROM numbers()"), ERR_INVALID);
     sql_close(other);
 }
 
@@ -273,6 +290,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(statements_that_are_no_select_give_rows_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_have_kinds_and_sentences, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_configuration_is_locked_and_utc, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rows_of_a_copy_can_be_read_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(quotes_are_doubled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_feed_gives_its_rows_in_order_again_and_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_feed_belongs_to_its_connection, set_up, tear_down),
