@@ -327,6 +327,7 @@ static enum err write_and_commit(struct table *table, struct sql *sql, const cha
 {
     enum err err = table_refresh(table);
 
+    *out = (struct table_commit){.version = -1};
     if (!err)
         err = plan_write(plan, table, sql, select);
     if (!err)

@@ -62,7 +62,8 @@ struct snapshot {
     int64_t version; /* -1: no commit yet */
     json_t *protocol, *meta, *schema;
     json_t *adds, *removes, *txns;
-    int64_t rows; /* by the statistics; -1 if a file has none */
+    int64_t rows;            /* by the statistics */
+    int64_t uncounted_files; /* those without */
     int64_t bytes, modified_ms;
     int64_t checkpoint; /* the version of the checkpoint it was read from or last wrote; -1 */
 };
@@ -83,6 +84,8 @@ struct commit_summary {
     struct buf operation, txns;
 };
 enum err commit_summarize(struct bytes text, const char *path, struct commit_summary *out);
+/* Rows of all live files; -1 if one has no statistics. */
+int64_t snapshot_rows(const struct snapshot *snapshot);
 /* Rows of an add by its statistics; -1 if it has none. */
 int64_t add_rows(const json_t *add);
 

@@ -127,6 +127,11 @@ static enum err check_add(const json_t *add)
     return err_note(ERR_CORRUPT, "add without path or size");
 }
 
+int64_t snapshot_rows(const struct snapshot *snapshot)
+{
+    return snapshot->uncounted_files > 0 ? -1 : snapshot->rows;
+}
+
 /* `file` leaves or enters the live ones: keep the sums right. */
 static void count_file(struct snapshot *snapshot, const json_t *file, int64_t sign)
 {
@@ -135,8 +140,8 @@ static void count_file(struct snapshot *snapshot, const json_t *file, int64_t si
 
     snapshot->bytes += sign * json_integer_value(json_object_get(file, "size"));
     if (rows < 0)
-        snapshot->rows = -1;
-    else if (snapshot->rows >= 0)
+        snapshot->uncounted_files += sign;
+    else
         snapshot->rows += sign * rows;
     if (sign > 0 && modified_ms > snapshot->modified_ms)
         snapshot->modified_ms = modified_ms;

@@ -266,7 +266,7 @@ int64_t table_version(const struct table *table)
 
 int64_t table_rows(const struct table *table)
 {
-    return table->snapshot.rows;
+    return snapshot_rows(&table->snapshot);
 }
 
 int64_t table_txn_version(const struct table *table, const char *app)
@@ -460,9 +460,12 @@ enum err table_list(struct disk *disk, struct sql *sql, const char *dir, struct 
         }
         const struct snapshot *snapshot = &table->snapshot;
         if (snapshot->version >= 0)
-            infos[found++] = (struct table_info){names[i],        snapshot->version,
-                                                 snapshot->rows,  (int64_t)json_object_size(snapshot->adds),
-                                                 snapshot->bytes, snapshot->modified_ms};
+            infos[found++] = (struct table_info){names[i],
+                                                 snapshot->version,
+                                                 snapshot_rows(snapshot),
+                                                 (int64_t)json_object_size(snapshot->adds),
+                                                 snapshot->bytes,
+                                                 snapshot->modified_ms};
         table_close(table);
     }
     *out = infos;
