@@ -221,19 +221,21 @@ static enum err versions_of(struct asker *asker, enum insight_from from, char *o
     return ERR_OK;
 }
 
-/* A question that cannot be answered says why in its place; the others are answered all the same. */
+/* A question that cannot be answered says why in its place; the others are answered all the same. `missing` is why none
+ * can be, or "". */
 static enum err ask_insight(struct asker *asker, const struct insight *insight, enum insight_from from,
-                            json_t *list)
+                            const char *missing, json_t *list)
 {
     struct sql_result *result = NULL;
-    enum err err = insight_ask(asker->config, asker->disk, asker->sql, insight, from, &result);
+    enum err err = *missing ? err_note(ERR_NOT_FOUND, "%s", missing)
+                            : insight_ask_prepared(asker->config, asker->sql, insight, from, &result);
     json_t *one;
 
     if (asker->stopped) {
         sql_result_free(result);
         return err_note(ERR_STOPPED, "the dashboard is stopping");
     }
-    one = err ? json_pack("{s:[], s:[], s:s}", "columns", "rows", "note", err_sentence())
+    one = err ? json_pack("{s:[], s:[], s:b, s:s}", "columns", "rows", "truncated", 0, "note", err_sentence())
               : api_result(result, ASK_ROWS_MOST);
     sql_result_free(result);
     if (!one || json_object_set_new(one, "name", json_string(insight->name)) ||
@@ -247,13 +249,20 @@ static enum err ask_insights(struct asker *asker, enum insight_from from, struct
 {
     struct arena arena = arena_init(QUESTIONS_BYTES_MOST);
     struct insight *insights = NULL;
+    char missing[400] = "";
     size_t count = 0;
     int64_t start = clock_steady_ms();
     json_t *list = json_array();
     enum err err = insight_list(asker->config, &arena, &insights, &count);
 
+    if (!err)
+        err = insight_prepare(asker->config, asker->disk, asker->sql, from);
+    if (err == ERR_NOT_FOUND) { /* no rows yet: that is an answer too */
+        snprintf(missing, sizeof(missing), "%s", err_sentence());
+        err = ERR_OK;
+    }
     for (size_t i = 0; i < count && !err; i++)
-        err = ask_insight(asker, &insights[i], from, list);
+        err = ask_insight(asker, &insights[i], from, missing, list);
     if (!err)
         err = keep(answer, versions, list, start);
     json_decref(list);

@@ -212,18 +212,30 @@ static enum err with_name(const struct insight *insight, enum err err)
     return err_note(err, "question %s: %s", insight->name, said);
 }
 
-enum err insight_ask(const struct config *config, struct disk *disk, struct sql *sql,
-                     const struct insight *insight, enum insight_from from, struct sql_result **out)
+enum err insight_prepare(const struct config *config, struct disk *disk, struct sql *sql,
+                         enum insight_from from)
+{
+    return prepare(config, disk, sql, from, true);
+}
+
+enum err insight_ask_prepared(const struct config *config, struct sql *sql, const struct insight *insight,
+                              enum insight_from from, struct sql_result **out)
 {
     struct buf statement = buf_init(QUESTION_BYTES_MOST);
-    enum err err = prepare(config, disk, sql, from, false);
+    enum err err = statement_of(config, insight, from, &statement);
 
-    if (!err)
-        err = statement_of(config, insight, from, &statement);
     if (!err)
         err = with_name(insight, sql_query(sql, out, (const char *)statement.at));
     buf_release(&statement);
     return err;
+}
+
+enum err insight_ask(const struct config *config, struct disk *disk, struct sql *sql,
+                     const struct insight *insight, enum insight_from from, struct sql_result **out)
+{
+    enum err err = prepare(config, disk, sql, from, false);
+
+    return err ? err : insight_ask_prepared(config, sql, insight, from, out);
 }
 
 static enum err keep(const struct config *config, struct disk *disk, struct sql *sql,

@@ -23,6 +23,12 @@ enum insight_from { INSIGHT_FROM_TABLES, INSIGHT_FROM_STREAMS };
  * the tables have no rows yet: the note says what to run. */
 enum err insight_ask(const struct config *config, struct disk *disk, struct sql *sql,
                      const struct insight *insight, enum insight_from from, struct sql_result **out);
+/* The same for many questions: prepare once, then ask each. The answers are of the tables as they were when prepared,
+ * on this connection. insight_prepare() gives ERR_NOT_FOUND where insight_ask() would. */
+enum err insight_prepare(const struct config *config, struct disk *disk, struct sql *sql,
+                         enum insight_from from);
+enum err insight_ask_prepared(const struct config *config, struct sql *sql, const struct insight *insight,
+                              enum insight_from from, struct sql_result **out);
 /* Ask all, and keep each answer as a version of its table. */
 enum err insight_run_all(const struct config *config, struct disk *disk, struct sql *sql,
                          enum insight_from from);
