@@ -41,7 +41,8 @@ struct cleaner {
     struct sql_feed_column columns[CONTRACT_COLUMNS_MOST + COLUMNS_OWN];
     struct clean_input input;
     struct bytes topic;
-    atomic_size_t next; /* the first record that no thread has taken */
+    atomic_size_t next;   /* the first record that no thread has taken */
+    atomic_size_t starts; /* how often a statement began to read */
 
     pthread_mutex_t lock; /* guards the parsers that are idle */
     struct parser parsers[PARSERS_MOST];
@@ -56,6 +57,7 @@ static void feed_start(void *arg)
     struct cleaner *cleaner = arg;
 
     atomic_store(&cleaner->next, 0);
+    atomic_fetch_add(&cleaner->starts, 1);
 }
 
 static struct parser *parser_take(struct cleaner *cleaner)
@@ -305,17 +307,23 @@ static void write_warned(struct writer *writer, const struct cleaner *cleaner)
     }
 }
 
-/* Let DuckDB bind a text, so that a slip in a file is told when it is loaded and not at the first record. */
+/* Run a text on no records, so that a slip in a file is told when it is loaded and not at the first record. One that
+ * reads the records at two places would get each of them at only one. */
 static enum err try_select(struct cleaner *cleaner, const char *path, const char *select,
                            struct sql_result **out)
 {
     char said[700];
-    enum err err = sql_queryf(cleaner->sql, out, "SELECT * FROM (\n%s\n) LIMIT 0", select);
+    enum err err;
 
+    atomic_store(&cleaner->starts, 0);
+    err = sql_query(cleaner->sql, out, select);
     if (err == ERR_INVALID) {
         snprintf(said, sizeof(said), "%s", err_sentence());
         err = err_note(ERR_INVALID, "%s: %s", path, said);
     }
+    if (!err && atomic_load(&cleaner->starts) > 1)
+        err = err_note(ERR_INVALID, "%s: raw_%s may be read at one place only; WITH names it for more", path,
+                       cleaner->contract.entity);
     return err;
 }
 

@@ -467,6 +467,8 @@ static void slips_are_told_when_loaded(void **state)
         {"n < 10", "SELECT n, _topic, _partition, _offset, _ingested_at, _fault, _rule FROM raw_thing",
          "_original"},
         {"n < 10", "SELECT nope FROM raw_thing", "thing.sql"},
+        {"n < 10", "SELECT one.* FROM raw_thing AS one JOIN raw_thing AS two ON one._offset = two._offset",
+         "one place"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
