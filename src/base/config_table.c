@@ -55,6 +55,8 @@ const struct setting config_settings[] = {
     {"lake.rotate.schedule.interval.ms", SETTING_INTEGER, "10000", "-1..",
      "objects are closed at wall-clock multiples of this; -1: never"},
     {"lake.group.id", SETTING_TEXT, "connect-pinrail-lake", "", "consumer group of the lake"},
+    {"lake.session.timeout.ms", SETTING_INTEGER, "6000", "1000..300000",
+     "a lake that is not heard of for this long loses its partitions to others of its group"},
 
     /* cleaning, tables */
     {"batch.schedule", SETTING_TEXT, "0 0 * * *", "",

@@ -190,7 +190,8 @@ static void name_instance(const struct lake_sink *sink, char out[200])
 
 static enum err configure(struct lake_sink *sink, rd_kafka_conf_t *conf)
 {
-    char instance[200];
+    int64_t session_ms = config_integer(sink->config, "lake.session.timeout.ms");
+    char instance[200], session[24], heartbeat[24];
     const char *const values[][2] = {
         {"bootstrap.servers", sink->bootstrap},
         {"group.id", config_text(sink->config, "lake.group.id")},
@@ -202,8 +203,8 @@ static enum err configure(struct lake_sink *sink, rd_kafka_conf_t *conf)
         {"check.crcs", "true"},
         /* New topics should land soon; and a sink that was killed should be replaced soon. */
         {"topic.metadata.refresh.interval.ms", "1000"},
-        {"session.timeout.ms", "6000"},
-        {"heartbeat.interval.ms", "1000"},
+        {"session.timeout.ms", session},
+        {"heartbeat.interval.ms", heartbeat},
         {"reconnect.backoff.ms", "100"},
         {"reconnect.backoff.max.ms", "2000"},
         {"socket.nagle.disable", "true"},
@@ -211,6 +212,8 @@ static enum err configure(struct lake_sink *sink, rd_kafka_conf_t *conf)
     char note[300];
 
     name_instance(sink, instance);
+    snprintf(session, sizeof(session), "%lld", (long long)session_ms);
+    snprintf(heartbeat, sizeof(heartbeat), "%lld", (long long)session_ms / 6);
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
         if (rd_kafka_conf_set(conf, values[i][0], values[i][1], note, sizeof(note)) != RD_KAFKA_CONF_OK)
             return err_note(ERR_INVALID, "%s: %s", values[i][0], note);
