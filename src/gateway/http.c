@@ -29,6 +29,7 @@ enum {
     DRAIN_TIMES = 4,        /* bodies up to this many times the limit are read and thrown away */
     BODIES_MOST = 96 << 20, /* bodies being read, in all */
     RESERVE_MOST = 1 << 20, /* a declared length is believed up to here */
+    SCRATCH_KEPT = 4 << 20, /* of each buffer that handlers work in */
     STOP_MS = 5000,
     LOOP_MS_MOST = 1000,
 };
@@ -107,6 +108,16 @@ static void give_back_body(struct call *call)
     call->door->body_bytes += call->body.room;
 }
 
+/* What one large request needed is not kept for the small ones behind it. */
+static void trim_scratch(struct door_scratch *scratch)
+{
+    struct buf *bufs[] = {&scratch->text, &scratch->batch, &scratch->read, &scratch->records};
+
+    for (size_t i = 0; i < sizeof(bufs) / sizeof(*bufs); i++)
+        if (bufs[i]->room > SCRATCH_KEPT)
+            buf_release(bufs[i]);
+}
+
 static void too_large(struct call *call)
 {
     rest_error(
@@ -123,6 +134,7 @@ static enum MHD_Result handle(struct call *call)
     else
         route_call(call);
     give_back_body(call);
+    trim_scratch(&call->door->scratch);
     if (call->wait_count > 0 && call_settled(call) == ERR_BUSY) {
         park(call);
         return MHD_YES;
@@ -275,6 +287,7 @@ static void *loop(void *arg)
 
 /* ---- start and stop ---- */
 
+static void on_message(void *arg, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 static void on_message(void *arg, const char *format, va_list args)
 {
     char text[300];
@@ -346,6 +359,7 @@ static void door_free(struct http_door *door)
 {
     if (door->daemon)
         MHD_stop_daemon(door->daemon);
+    log_wake_forget(door->log, door->commit_fd);
     if (door->commit_fd >= 0)
         close(door->commit_fd);
     if (door->stop_fd >= 0)
