@@ -164,16 +164,48 @@ static enum err open_file(struct segment **out, struct disk *disk, const char *p
     return ERR_OK;
 }
 
+/* Read the whole segment, whose file is open, and write its index anew. `producers` is what was before it, and then
+ * what is at its end. */
+static enum err remake_index(struct segment *segment, struct disk *disk, const char *dir, int64_t size,
+                             struct producers *producers)
+{
+    char path[SEGMENT_PATH_BYTES];
+    struct buf content = buf_init(INDEX_FILE_MOST_BYTES);
+    enum err err = segment_path(dir, segment->index.base_offset, ".index", path);
+
+    if (err)
+        return err;
+    trace_warn("log", "%s is missing or damaged; reading the segment through to remake it", path);
+    err = cover(segment, size, producers);
+    if (!err)
+        err = index_store(&segment->index, producers, &content);
+    if (!err && segment->index.size == size)
+        err = index_write(disk, path, buf_bytes(&content));
+    buf_release(&content);
+    return err;
+}
+
 enum err segment_producers(const struct segment *segment, struct disk *disk, const char *dir,
                            struct producers *producers)
 {
     char path[SEGMENT_PATH_BYTES];
+    struct segment *again = NULL;
     struct index index = {0};
+    off_t size;
     enum err err = segment_path(dir, segment->index.base_offset, ".index", path);
 
     if (!err)
         err = index_read(disk, path, &index, producers);
     index_release(&index);
+    if (err != ERR_NOT_FOUND && err != ERR_CORRUPT)
+        return err;
+    /* what producers sent before this segment is lost with the index; they are taken as new ones */
+    err = segment_path(dir, segment->index.base_offset, ".log", path);
+    if (!err)
+        err = open_file(&again, disk, path, segment->index.base_offset, DISK_READ, &size);
+    if (!err)
+        err = remake_index(again, disk, dir, size, producers);
+    segment_free(again);
     return err;
 }
 
@@ -182,7 +214,6 @@ enum err segment_open_sealed(struct segment **out, struct disk *disk, const char
 {
     char path[SEGMENT_PATH_BYTES], index_path[SEGMENT_PATH_BYTES];
     struct segment *segment = NULL;
-    struct buf content = buf_init(INDEX_FILE_MOST_BYTES);
     struct producers producers = {0};
     struct index index;
     off_t size = 0;
@@ -200,24 +231,18 @@ enum err segment_open_sealed(struct segment **out, struct disk *disk, const char
     } else if (err && err != ERR_NOT_FOUND && err != ERR_CORRUPT) {
         goto out;
     } else {
-        trace_warn("log", "%s has no index that fits; reading it through to remake it", path);
         err = before ? segment_producers(before, disk, dir, &producers) : ERR_OK;
         if (!err)
-            err = cover(segment, size, &producers);
-        if (err)
-            goto out;
-        if (segment->index.end_offset != end_offset || segment->index.size != size) {
-            err = err_note(ERR_CORRUPT,
-                           "%s is damaged after offset %lld; restore it from a copy, or delete the topic",
-                           path, (long long)segment->index.end_offset - 1);
-            goto out;
-        }
-        err = index_store(&segment->index, &producers, &content);
-        if (!err)
-            err = index_write(disk, index_path, buf_bytes(&content));
+            err = remake_index(segment, disk, dir, size, &producers);
         if (err)
             goto out;
         index_release(&segment->index);
+    }
+    if (segment->index.end_offset != end_offset || segment->index.size != size) {
+        err = err_note(ERR_CORRUPT,
+                       "%s is damaged after offset %lld; restore it from a copy, or delete the topic", path,
+                       (long long)segment->index.end_offset - 1);
+        goto out;
     }
     disk_close(segment->file); /* opened again when somebody reads */
     segment->file = NULL;
@@ -226,7 +251,6 @@ enum err segment_open_sealed(struct segment **out, struct disk *disk, const char
     *out = segment;
     segment = NULL;
 out:
-    buf_release(&content);
     producers_release(&producers);
     segment_free(segment);
     return err;

@@ -31,7 +31,7 @@ enum err segment_create(struct segment **out, struct disk *disk, const char *dir
  * the next one starts. ERR_CORRUPT: it does not reach there. */
 enum err segment_open_sealed(struct segment **out, struct disk *disk, const char *dir, int64_t base_offset,
                              int64_t end_offset, const struct segment *before);
-/* What its index file has of producers. */
+/* What its index file has of producers; a damaged index is remade. */
 enum err segment_producers(const struct segment *segment, struct disk *disk, const char *dir,
                            struct producers *producers);
 /* The last segment: what a crash tore is cut, the rest is synced. `producers` is what the segment before left. */
