@@ -1,8 +1,8 @@
 /* json.c - the slicer: json_check(), json_pull_*() and json_walk_*() all cut values with the same function.
  *
- * cut() goes over a value once, with a bit a level for what is open, so there is no recursion and the depth is
- * bounded. Strings, which are most of a post, are run over sixteen bytes at a time: as signed bytes, control
- * characters and everything outside ASCII are below the space, so one comparison finds both. */
+ * cut() goes over a value once, with a bit a level for what is open, so there is no recursion and the depth
+ * is bounded. Strings, which are most of a post, are run over sixteen bytes at a time: as signed bytes,
+ * control characters and everything outside ASCII are below the space, so one comparison finds both. */
 #include "base/json.h"
 
 #ifdef __SSE2__
@@ -268,7 +268,8 @@ static bool cut_name(struct cutter *cutter, const uint8_t *at, struct json_value
     return true;
 }
 
-/* Run over the container that begins at `at`. *plain stays true if there is no white space outside strings. */
+/* Run over the container that begins at `at`. *plain stays true if there is no white space outside
+ * strings. */
 static bool cut_container(struct cutter *cutter, const uint8_t *at, int depth, bool *plain)
 {
     const uint8_t *end = cutter->end, *here;

@@ -159,7 +159,8 @@ enum err json_int64(struct json_value number, int64_t *out)
     return ERR_OK;
 }
 
-/* Copy a string behind its opening quote, closing quote included. `room` is the end of what may be written. */
+/* Copy a string behind its opening quote, closing quote included. `room` is the end of what may be
+ * written. */
 static const uint8_t *copy_string(const uint8_t *at, const uint8_t *end, uint8_t **to, const uint8_t *room)
 {
     uint8_t *out = *to;

@@ -121,7 +121,8 @@ static enum err render(struct buf *out, const struct metric *metric, const struc
     return buf_printf(out, "%s %lld\n", metric->name, (long long)metric_value(metric));
 }
 
-/* Resident memory, CPU time and start, read from /proc, under the names every Prometheus client library uses. */
+/* Resident memory, CPU time and start, read from /proc, under the names every Prometheus client library
+ * uses. */
 static enum err render_process(struct buf *out)
 {
     double ticks = (double)sysconf(_SC_CLK_TCK), uptime = 0;

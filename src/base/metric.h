@@ -10,8 +10,8 @@
 struct metric;
 
 /* The metric of that name and label set, made at first use. `labels` is what stands between the braces, for
- * example `topic="demo.pin",stage="lake"`, or "" for none. Never NULL: past the bound of 4,096 metrics (or without memory) all
- * further ones share one called pinrail_metrics_dropped. */
+ * example `topic="demo.pin",stage="lake"`, or "" for none. Never NULL: past the bound of 4,096 metrics (or
+ * without memory) all further ones share one called pinrail_metrics_dropped. */
 struct metric *metric_counter(const char *name, const char *labels, const char *help);
 struct metric *metric_gauge(const char *name, const char *labels, const char *help);
 

@@ -56,7 +56,7 @@ enum err sequence_parse(struct bytes text, int64_t *created_s, uint32_t *shard, 
             carry >>= 48;
         }
     }
-    /* limbs[3]: 02ccccccccc s | limbs[2]: 12 of the offset | limbs[1]: 4 of it, 00, 6 of arrival | limbs[0]: 3, shard, 2 */
+    /* limbs[3]: 02ccccccccc s | [2]: 12 of the offset | [1]: 4 of it, 00, 6 of arrival | [0]: 3, shard, 2 */
     at_created = limbs[3] >> 4 & 0xfffffffff;
     at_offset = limbs[2] << 16 | limbs[1] >> 32;
     at_shard = (uint32_t)(limbs[0] >> 4);

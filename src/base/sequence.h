@@ -2,7 +2,7 @@
  *
  * The decimal form of 47 hexadecimal digits, as AWS's look (49..., 56 digits):
  *
- *     2 | stream creation, seconds [9] | shard, low digit [1] | offset [16] | 00 | arrival, seconds [9] | shard [8] | 2
+ *     2 | created, s [9] | shard, low digit [1] | offset [16] | 00 | arrived, s [9] | shard [8] | 2
  *
  * Within a shard they rise strictly with the offset; the offset is read back from its sixteen digits. */
 #ifndef BASE_SEQUENCE_H

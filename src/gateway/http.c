@@ -1,9 +1,10 @@
 /* http.c - the HTTP door's thread: sockets and bodies through libmicrohttpd, parking until the commit.
  *
- * libmicrohttpd runs inside our loop: poll() sleeps on its epoll descriptor and on the log's commit eventfd, then
- * MHD_run() reads requests and calls on_request(). A call whose records are not on disk yet queues no response;
- * libmicrohttpd then asks again at each MHD_run(), which costs a function call a turn where suspending would cost
- * three system calls a request. So the loop is: wait, look which parked calls are settled, run. */
+ * libmicrohttpd runs inside our loop: poll() sleeps on its epoll descriptor and on the log's commit eventfd,
+ * then MHD_run() reads requests and calls on_request(). A call whose records are not on disk yet queues no
+ * response; libmicrohttpd then asks again at each MHD_run(), which costs a function call a turn where
+ * suspending would cost three system calls a request. So the loop is: wait, look which parked calls are
+ * settled, run. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -159,8 +160,8 @@ static enum MHD_Result on_head(struct http_door *door, struct MHD_Connection *co
     length_text = call_header(call, "Content-Length");
     length = length_text ? strtoull(length_text, NULL, 10) : 0;
     if (length > door->body_most) {
-        /* One that would wait for our 100, or sends far too much, hears it at once; all others after their body, or
-         * they might be cut off while sending and never read our answer. */
+        /* One that would wait for our 100, or sends far too much, hears it at once; all others after their
+         * body, or they might be cut off while sending and never read our answer. */
         if (call_header(call, "Expect") || length / DRAIN_TIMES > door->body_most) {
             too_large(call);
             return queue_answer(call);
@@ -251,7 +252,8 @@ static int loop_timeout(struct http_door *door)
 {
     MHD_UNSIGNED_LONG_LONG ms;
 
-    /* With something parked, libmicrohttpd always says 0, for it wants to ask again; the commit will tell us. */
+    /* With something parked, libmicrohttpd always says 0, for it wants to ask again; the commit will tell
+     * us. */
     if (door->parked || MHD_get_timeout(door->daemon, &ms) != MHD_YES || ms > LOOP_MS_MOST)
         return LOOP_MS_MOST;
     return (int)ms;
@@ -336,7 +338,8 @@ static enum err listen_on(struct http_door *door, const char *address)
     return ERR_OK;
 }
 
-/* The secret that seals shard iterators is kept in the data folder, so that an iterator survives a restart. */
+/* The secret that seals shard iterators is kept in the data folder, so that an iterator survives a
+ * restart. */
 static enum err load_secret(struct http_door *door)
 {
     const char *path = config_path(door->config, "run/iterator.key");

@@ -3,10 +3,11 @@
  *     http.c       sockets, bodies, parking, the loop         rest*.c     Kafka REST Proxy v2
  *     call.c       a call and its answer                      kinesis*.c  the Kinesis JSON API
  *     route.c      method and path to handler                 streams.c   the API-Gateway routes
- *     produce.c    records to batches to the log              operate.c   /healthz, /readyz, /metrics, /version
+ *     produce.c    records to batches to the log              operate.c   /healthz, /metrics, ...
  *
- * Everything runs in the door's one thread: a handler decodes, asks the log and writes its answer as if all went
- * well; if it appended, the call is parked until the commit that holds its records, and only then answered. */
+ * Everything runs in the door's one thread: a handler decodes, asks the log and writes its answer as if all
+ * went well; if it appended, the call is parked until the commit that holds its records, and only then
+ * answered. */
 #ifndef GATEWAY_HTTP_DOOR_H
 #define GATEWAY_HTTP_DOOR_H
 
@@ -114,7 +115,8 @@ void say_quoted_text(struct call *call, const char *text);
 void say_base64(struct call *call, struct bytes bytes); /* with quotes */
 void say_format(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The call is answered only when everything below `end_offset` is on disk. Takes over the reference to `partition`. */
+/* The call is answered only when everything below `end_offset` is on disk. Takes over the reference to
+ * `partition`. */
 enum err call_wait(struct call *call, struct partition *partition, int64_t end_offset);
 /* ERR_BUSY: something it waits for is still on its way. ERR_OK, ERR_IO. */
 enum err call_settled(struct call *call);
@@ -138,8 +140,8 @@ struct route_miss {
     bool gateway;     /* where an API Gateway would stand: behind a stage, or under /streams */
     char allowed[64]; /* the path is ours, but only for these methods */
 };
-/* The handler for call->method and a path (already percent-decoded); call->segments and call->at are views into it.
- * NULL: *miss says why. */
+/* The handler for call->method and a path (already percent-decoded); call->segments and call->at are views
+ * into it. NULL: *miss says why. */
 handler *route_find(struct call *call, const char *path, struct route_miss *miss);
 
 /* ---- produce.c ---- */
@@ -166,13 +168,13 @@ enum { PARTITION_BY_KEY = -1 }; /* or in turn, for records without a key */
 
 /* Begin with no records, those of the request before forgotten, and no topic. */
 void produce_start(struct produce *produce, struct call *call);
-/* Find the topic, or make it when `create` and auto.create.topics.enable allow. ERR_NOT_FOUND, ERR_INVALID (name),
- * ERR_DENIED (internal). */
+/* Find the topic, or make it when `create` and auto.create.topics.enable allow. ERR_NOT_FOUND, ERR_INVALID
+ * (name), ERR_DENIED (internal). */
 enum err produce_topic(struct produce *produce, struct bytes topic, bool create);
 /* Room for one more record; NULL without memory. Later calls may move the records. */
 struct produce_record *produce_add(struct produce *produce);
-/* Append all records, those of a partition together, and let the call wait for them. Single records may fail; ERR_*
- * only if none could be tried. */
+/* Append all records, those of a partition together, and let the call wait for them. Single records may fail;
+ * ERR_* only if none could be tried. */
 enum err produce_append(struct produce *produce);
 
 /* The named settings of a topic as a number, or `fallback`. */

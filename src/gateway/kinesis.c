@@ -1,7 +1,7 @@
 /* kinesis.c - the Kinesis API's transport: headers, errors, the order of checks, the table of operations.
  *
- * Signatures are not verified yet: a call that carries none is taken from loopback addresses only, one that carries
- * a malformed one is refused as the service does. */
+ * Signatures are not verified yet: a call that carries none is taken from loopback addresses only, one that
+ * carries a malformed one is refused as the service does. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

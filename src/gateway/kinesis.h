@@ -4,8 +4,8 @@
  *     kinesis_input.c   members: types, constraints                   kinesis_get.c    iterators, GetRecords
  *     kinesis_stream.c  streams and shards                            kinesis_token.c  sealed tokens
  *
- * A stream is a topic, a shard a partition, a sequence number an offset (base/sequence.h). Shards split the hash
- * space evenly, so which shard a key belongs to follows from the number of partitions. */
+ * A stream is a topic, a shard a partition, a sequence number an offset (base/sequence.h). Shards split the
+ * hash space evenly, so which shard a key belongs to follows from the number of partitions. */
 #ifndef GATEWAY_KINESIS_H
 #define GATEWAY_KINESIS_H
 
@@ -16,7 +16,8 @@ enum {
     STREAM_NAME_MOST = 128,
     KINESIS_MEMBERS_MOST = 8,
     KINESIS_DATA_MOST = 1 << 20,
-    /* what a record of the largest data and key needs as a batch; streams are made with this max.message.bytes */
+    /* what a record of the largest data and key needs as a batch; streams are made with this
+       max.message.bytes */
     KINESIS_BATCH_BYTES = KINESIS_DATA_MOST + 2048,
     TOKEN_LIFE_MS = 300000,
 };
@@ -65,9 +66,10 @@ struct kinesis {
         "StreamARN", MEMBER_STRING, false, NULL, NULL, NULL, 1, 2048                                         \
     }
 
-/* Take the members of `object` that `members` names (it ends with a NULL name): first the types of all, then the
- * constraints of all. `path` stands before their names in messages ("records.3.member." or ""). Findings are
- * gathered in the violations; types are answered at once. False: the call is answered (SerializationException). */
+/* Take the members of `object` that `members` names (it ends with a NULL name): first the types of all, then
+ * the constraints of all. `path` stands before their names in messages ("records.3.member." or ""). Findings
+ * are gathered in the violations; types are answered at once. False: the call is answered
+ * (SerializationException). */
 struct violations {
     struct call *call;
     struct buf text;
@@ -149,7 +151,8 @@ struct token {
     int64_t issued_ms;
 };
 
-/* Base64 text of 8 bytes 00..01 and 144+16k sealed ones (AES-256-GCM): nobody can read it, or make or change one. */
+/* Base64 text of 8 bytes 00..01 and 144+16k sealed ones (AES-256-GCM): nobody can read it, or make or change
+ * one. */
 enum err token_seal(const uint8_t secret[SECRET_BYTES], const struct token *token, char out[TOKEN_TEXT_MOST]);
 /* ERR_INVALID: not one that we sealed, or of another kind. */
 enum err token_open(const uint8_t secret[SECRET_BYTES], struct bytes text, enum token_kind kind,

@@ -1,4 +1,5 @@
-/* kinesis_get.c - GetShardIterator and GetRecords: reading any partition as a shard, whichever door wrote it. */
+/* kinesis_get.c - GetShardIterator and GetRecords: reading any partition as a shard, whichever door wrote
+ * it. */
 #include <stdio.h>
 #include <time.h>
 

@@ -1,4 +1,5 @@
-/* kinesis_input.c - the members of an input: their JSON types first, then their constraints, with the service's words. */
+/* kinesis_input.c - the members of an input: their JSON types first, then their constraints, with the
+ * service's words. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>

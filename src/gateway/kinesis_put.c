@@ -1,4 +1,5 @@
-/* kinesis_put.c - PutRecord and PutRecords: a record goes to the shard whose hash range holds its key's MD5. */
+/* kinesis_put.c - PutRecord and PutRecords: a record goes to the shard whose hash range holds its key's
+ * MD5. */
 #include <stdio.h>
 
 #include "gateway/kinesis.h"
@@ -14,7 +15,8 @@ enum { RECORD_DATA, RECORD_EXPLICIT_HASH, RECORD_KEY, RECORD_MEMBERS };
         "PartitionKey", MEMBER_STRING, true, NULL, NULL, NULL, 1, 256                                        \
     }
 
-/* Fill a record from its inputs; which shard its hash is in is looked up later. False: the call is answered. */
+/* Fill a record from its inputs; which shard its hash is in is looked up later. False: the call is
+ * answered. */
 static bool take_record(struct produce *produce, const struct input *inputs, unsigned __int128 *hash)
 {
     struct produce_record *record = produce_add(produce);
@@ -38,8 +40,8 @@ static bool take_record(struct produce *produce, const struct input *inputs, uns
     return true;
 }
 
-/* A topic that was not made as a stream may have a limit below a Kinesis record's largest size. What one may put to
- * a stream is promised, so the first record that needs it raises the limit. */
+/* A topic that was not made as a stream may have a limit below a Kinesis record's largest size. What one may
+ * put to a stream is promised, so the first record that needs it raises the limit. */
 static enum err make_room(struct produce *produce)
 {
     const struct config *config = produce->call->door->config;

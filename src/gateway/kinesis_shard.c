@@ -29,7 +29,8 @@ enum err shard_id_parse(struct bytes text, int64_t *shard)
     return ERR_OK;
 }
 
-/* Whole seconds for a sequence number. A producer's clock may say anything; 0 is kept for a shard's first number. */
+/* Whole seconds for a sequence number. A producer's clock may say anything; 0 is kept for a shard's first
+ * number. */
 static int64_t seconds_of(int64_t ms)
 {
     int64_t seconds = ms / 1000;

@@ -270,7 +270,8 @@ void kinesis_describe_stream_summary(struct kinesis *kinesis)
     say_format(kinesis->call, ",\"OpenShardCount\":%d,\"ConsumerCount\":0}}", kinesis->topic.partition_count);
 }
 
-/* Take the stream and the first shard from a NextToken, which stands for both. False: the call is answered. */
+/* Take the stream and the first shard from a NextToken, which stands for both. False: the call is
+ * answered. */
 static bool take_next_token(struct kinesis *kinesis, struct bytes text, int64_t *from)
 {
     struct call *call = kinesis->call;
@@ -307,7 +308,8 @@ static void say_next_token(struct kinesis *kinesis, int32_t shard)
         say_format(kinesis->call, ",\"NextToken\":\"%s\"", text);
 }
 
-/* All shards are open ones from the stream's beginning on, so every ShardFilter but AFTER_SHARD_ID lets all through. */
+/* All shards are open ones from the stream's beginning on, so every ShardFilter but AFTER_SHARD_ID lets all
+ * through. */
 static bool take_filter(struct kinesis *kinesis, struct json_value filter, int64_t *from)
 {
     static const char *const types[] = {"AFTER_SHARD_ID",

@@ -7,7 +7,8 @@ static void healthz(struct call *call)
     say(call, "ok\n");
 }
 
-/* The door is opened only over an open log, so whoever is answered finds it ready; unless it is about to stop. */
+/* The door is opened only over an open log, so whoever is answered finds it ready; unless it is about to
+ * stop. */
 static void readyz(struct call *call)
 {
     call_answer(call, call->door->stopping ? 503 : 200, "text/plain; charset=utf-8");

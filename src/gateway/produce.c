@@ -1,5 +1,5 @@
-/* produce.c - the records of one request become record batches: one a partition, or a few when the topic's limit
- * asks for it; then the log takes them and the call waits for the commit. */
+/* produce.c - the records of one request become record batches: one a partition, or a few when the topic's
+ * limit asks for it; then the log takes them and the call waits for the commit. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -74,7 +74,8 @@ struct produce_record *produce_add(struct produce *produce)
     return record;
 }
 
-/* Records by partition: heads[p] is the first one's index plus one, `next` leads on, in the order they came. */
+/* Records by partition: heads[p] is the first one's index plus one, `next` leads on, in the order they
+ * came. */
 static uint32_t *group(struct produce *produce)
 {
     int32_t count = produce->topic.partition_count;
@@ -131,7 +132,8 @@ static enum err append_run(struct produce *produce, struct partition *partition,
     return ERR_OK;
 }
 
-/* Build one batch of the records from index *at on, as many as go into `most_bytes`; *at is then the first one left. */
+/* Build one batch of the records from index *at on, as many as go into `most_bytes`; *at is then the first
+ * one left. */
 static enum err build_batch(struct produce *produce, uint32_t *at, size_t most_bytes, struct bytes *batch)
 {
     struct buf *out = &produce->call->door->scratch.batch;

@@ -1,8 +1,8 @@
 /* rest.c - Kafka REST Proxy v2: media types, errors, and producing. What is read is in rest_topics.c.
  *
- * Keys and values come as JSON (kept as compact JSON text) or as base64 (kept as the bytes). Where the Content-Type
- * leaves that open - application/json or none at all, as first attempts with curl have it - a string is base64, as
- * with older proxies, and anything else is JSON. */
+ * Keys and values come as JSON (kept as compact JSON text) or as base64 (kept as the bytes). Where the
+ * Content-Type leaves that open - application/json or none at all, as first attempts with curl have it - a
+ * string is base64, as with older proxies, and anything else is JSON. */
 #include <assert.h>
 #include <stdio.h>
 #include <strings.h>

@@ -4,7 +4,8 @@
 
 #include "gateway/http_door.h"
 
-/* Begin an answer in a media type the client takes; false: it takes none of ours, and the answer says so (406). */
+/* Begin an answer in a media type the client takes; false: it takes none of ours, and the answer says so
+ * (406). */
 bool rest_answer(struct call *call, unsigned status);
 /* The answer for an error of the log; its sentence is that of err_note(). */
 void rest_fail(struct call *call, enum err err);

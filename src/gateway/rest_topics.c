@@ -1,4 +1,5 @@
-/* rest_topics.c - what the REST door tells about topics, partitions and brokers; and the table of its routes. */
+/* rest_topics.c - what the REST door tells about topics, partitions and brokers; and the table of its
+ * routes. */
 #include <ctype.h>
 
 #include "gateway/rest.h"

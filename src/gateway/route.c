@@ -27,8 +27,8 @@ static bool segment_is(const struct call *call, size_t index, const char *text)
     return index < call->segment_count && bytes_equal(call->segments[index], bytes_of_text(text));
 }
 
-/* An API Gateway has its stage before the path (/prod/topics/...). It may have any name, so the first segment is one
- * if a resource of ours stands behind it and none where it stands. */
+/* An API Gateway has its stage before the path (/prod/topics/...). It may have any name, so the first segment
+ * is one if a resource of ours stands behind it and none where it stands. */
 static bool take_stage_off(struct call *call)
 {
     if (segment_is(call, 0, "topics") || segment_is(call, 0, "streams") || segment_is(call, 0, "consumers") ||

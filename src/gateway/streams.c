@@ -1,6 +1,6 @@
-/* streams.c - the routes of an API Gateway before Kinesis, as the AWS tutorial and the students' course set it up:
- * each makes the input of a Kinesis operation from path and body and runs it. The path names the stream, whatever
- * the body says. Answers are those of Kinesis; its errors become 400 and 500. */
+/* streams.c - the routes of an API Gateway before Kinesis, as the AWS tutorial and the students' course set
+ * it up: each makes the input of a Kinesis operation from path and body and runs it. The path names the
+ * stream, whatever the body says. Answers are those of Kinesis; its errors become 400 and 500. */
 #include <stdio.h>
 
 #include "gateway/http_door.h"
@@ -45,7 +45,8 @@ static void run(struct call *call, const char *operation, struct buf *input, enu
     buf_release(input);
 }
 
-/* The request's body as an object; an absent one is an empty object if that will do. False: the call is answered. */
+/* The request's body as an object; an absent one is an empty object if that will do. False: the call is
+ * answered. */
 static bool take_body(struct call *call, bool may_be_absent, struct json_value *out)
 {
     char sentence[300];
@@ -121,8 +122,8 @@ static enum err add_key(struct buf *input, struct json_value from, const char *n
     return key.kind == JSON_STRING ? buf_add_bytes(input, key.bytes) : json_quote(key.bytes, input);
 }
 
-/* "Data":"base64". A record's Data is kept as its JSON text (a string with its quotes); a `data` of many is a string
- * whose text is kept, or else its JSON text too. */
+/* "Data":"base64". A record's Data is kept as its JSON text (a string with its quotes); a `data` of many is a
+ * string whose text is kept, or else its JSON text too. */
 static enum err add_data(struct buf *input, struct json_value from, const char *name, bool text_of_strings)
 {
     struct buf text = buf_init(INPUT_MOST);

@@ -1,5 +1,5 @@
-/* Any bytes: a checked document can be walked, compacted, its text taken; the compact form is JSON again and is its
- * own compact form. */
+/* Any bytes: a checked document can be walked, compacted, its text taken; the compact form is JSON again and
+ * is its own compact form. */
 #include <stdlib.h>
 
 #include "base/json.h"

@@ -1,7 +1,8 @@
-/* What could go wrong: the slicer takes what is not JSON, refuses what is, cuts a value one byte off, reads past
- * the end of the text, or a vectored path differs from the plain one. How we look: every file of the JSONTestSuite
- * when it is at hand, every document cut at every byte in memory of exactly its size (the sanitizer sees a read
- * beyond), strings with each special byte at each position around a block of sixteen, and texts there and back. */
+/* What could go wrong: the slicer takes what is not JSON, refuses what is, cuts a value one byte off, reads
+ * past the end of the text, or a vectored path differs from the plain one. How we look: every file of the
+ * JSONTestSuite when it is at hand, every document cut at every byte in memory of exactly its size (the
+ * sanitizer sees a read beyond), strings with each special byte at each position around a block of sixteen,
+ * and texts there and back. */
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>

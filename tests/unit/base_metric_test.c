@@ -1,6 +1,6 @@
-/* What could go wrong: two metrics of one name and label set, counts lost between threads, HELP lines repeated
- * inside a family, memory that grows without bound. How we look: the rendered text, adding from four threads, and
- * more metrics than the bound. */
+/* What could go wrong: two metrics of one name and label set, counts lost between threads, HELP lines
+ * repeated inside a family, memory that grows without bound. How we look: the rendered text, adding from four
+ * threads, and more metrics than the bound. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

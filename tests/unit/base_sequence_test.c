@@ -1,6 +1,7 @@
-/* What could go wrong: a sequence number that does not lead back to its offset, that does not rise with it, or a
- * foreign number taken for ours. How we look: edge values there and back, rising order compared as decimal text of
- * one length, the independent value of one number, and every one-digit change refused or leading elsewhere. */
+/* What could go wrong: a sequence number that does not lead back to its offset, that does not rise with it,
+ * or a foreign number taken for ours. How we look: edge values there and back, rising order compared as
+ * decimal text of one length, the independent value of one number, and every one-digit change refused or
+ * leading elsewhere. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,7 +44,8 @@ static void they_rise_with_the_offset(void **state)
     }
 }
 
-/* int("2" + "%09x" % 1700000000 + "3" + "%016x" % 42 + "00" + "%09x" % 1700000100 + "%08x" % 3 + "2", 16) in Python */
+/* int("2" + "%09x" % 1700000000 + "3" + "%016x" % 42 + "00" + "%09x" % 1700000100 + "%08x" % 3 + "2", 16) in
+ * Python */
 static void one_known_number(void **state)
 {
     char text[SEQUENCE_TEXT_BYTES];

@@ -1,6 +1,6 @@
-/* What could go wrong: an answer before its records are on disk, a failed sync acknowledged, a client that goes away
- * while its request is parked, a stop that leaves parked requests without an answer. How we look: a door in this
- * process over a disk whose sync waits for us, or fails, and clients that are plain sockets. */
+/* What could go wrong: an answer before its records are on disk, a failed sync acknowledged, a client that
+ * goes away while its request is parked, a stop that leaves parked requests without an answer. How we look: a
+ * door in this process over a disk whose sync waits for us, or fails, and clients that are plain sockets. */
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>

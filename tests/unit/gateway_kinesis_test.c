@@ -1,6 +1,7 @@
-/* What could go wrong: a key in another shard than AWS puts it in, gaps between shards' hash ranges, an iterator that
- * can be changed or that another server takes, constraints said in other words than clients match. How we look: known
- * MD5 values, the borders of many shard counts, every bit of a token flipped, and messages compared whole. */
+/* What could go wrong: a key in another shard than AWS puts it in, gaps between shards' hash ranges, an
+ * iterator that can be changed or that another server takes, constraints said in other words than clients
+ * match. How we look: known MD5 values, the borders of many shard counts, every bit of a token flipped, and
+ * messages compared whole. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
-/* What could go wrong: a request handed to the wrong handler, a stage prefix taken for a topic or the other way
- * round, a document that tells of routes that are not there. How we look: paths and the handler each must find; and
- * the tables of docs/rest.md and docs/kinesis.md line by line against the tables the door dispatches by. */
+/* What could go wrong: a request handed to the wrong handler, a stage prefix taken for a topic or the other
+ * way round, a document that tells of routes that are not there. How we look: paths and the handler each must
+ * find; and the tables of docs/rest.md and docs/kinesis.md line by line against the tables the door
+ * dispatches by. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,7 +83,8 @@ static void misses_say_why(void **state)
     }
 }
 
-/* How many table rows of the document hold `row`; and how many begin with "| `" and another cell of that form. */
+/* How many table rows of the document hold `row`; and how many begin with "| `" and another cell of that
+ * form. */
 static int rows(const char *document, const char *row)
 {
     int count = 0;
