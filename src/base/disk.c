@@ -282,21 +282,27 @@ static enum err folder_of(const char *path, char out[PATH_BYTES])
     return length < PATH_BYTES ? ERR_OK : err_note(ERR_INVALID, "a path is too long: %.80s...", path);
 }
 
+enum err disk_make_dir(struct disk *disk, const char *path)
+{
+    return disk->calls->make_dir(disk, path);
+}
+
 enum err disk_make_dirs(struct disk *disk, const char *path)
 {
     char parent[PATH_BYTES];
-    enum err err = disk->calls->make_dir(disk, path);
+    enum err err = folder_of(path, parent);
 
+    if (err)
+        return err;
+    err = disk_make_dir(disk, path);
+    if (err == ERR_NOT_FOUND) {
+        err = disk_make_dirs(disk, parent);
+        if (!err)
+            err = disk_make_dir(disk, path);
+    }
     if (err == ERR_EXISTS)
         return ERR_OK;
-    if (err != ERR_NOT_FOUND)
-        return err;
-    err = folder_of(path, parent);
-    if (!err)
-        err = disk_make_dirs(disk, parent);
-    if (!err)
-        err = disk->calls->make_dir(disk, path);
-    return err == ERR_EXISTS ? ERR_OK : err;
+    return err ? err : disk_sync_dir(disk, parent);
 }
 
 enum err disk_sync_dir(struct disk *disk, const char *path)

@@ -42,7 +42,8 @@ enum err disk_sync(struct disk_file *file);
 /* The descriptor, for sendfile and mmap of synced bytes; -1 on a disk that has none. */
 int disk_descriptor(const struct disk_file *file);
 
-enum err disk_make_dirs(struct disk *disk, const char *path);   /* with parents; there already is fine */
+enum err disk_make_dirs(struct disk *disk, const char *path);   /* with parents, durably; there already is fine */
+enum err disk_make_dir(struct disk *disk, const char *path);    /* one level, not yet durable; ERR_EXISTS */
 enum err disk_sync_dir(struct disk *disk, const char *path);    /* makes names in it durable */
 enum err disk_sync_path(struct disk *disk, const char *path);   /* fsync of a file someone else wrote */
 enum err disk_rename(struct disk *disk, const char *from, const char *to); /* replaces `to` */

@@ -75,8 +75,6 @@ static enum err open_metadata(struct log *log)
     snprintf(path, sizeof(path), "%s/" METADATA_TOPIC "-0", log->dir);
     err = disk_make_dirs(log->disk, path);
     if (!err)
-        err = disk_sync_dir(log->disk, log->dir);
-    if (!err)
         err = partition_open(&log->metadata, METADATA_TOPIC, 0, &options);
     return err ? err : metadata_load(log);
 }

@@ -223,7 +223,7 @@ static enum err make_folders(struct log *log, const char *topic, int32_t from, i
         if (!err)
             err = disk_remove_tree(log->disk, path);
         if (!err)
-            err = disk_make_dirs(log->disk, path);
+            err = disk_make_dir(log->disk, path);
     }
     return err ? err : disk_sync_dir(log->disk, log->dir);
 }
