@@ -23,10 +23,17 @@ static void require(bool what)
     }
 }
 
+static char dir[] = "/tmp/kafka-request-fuzz-XXXXXX";
+
+static void clean_up(void)
+{
+    log_close(door.log);
+    (void)disk_remove_tree(disk_real(), dir);
+}
+
 static void open_door(void)
 {
     static const char *const flags[] = {"num.partitions", "2"};
-    static char dir[] = "/tmp/kafka-request-fuzz-XXXXXX";
     struct log_options log_options = {.dir = dir, .disk = disk_real()};
     struct group_options group_options = {0, 1, 60000, -1};
     struct config *config;
@@ -34,6 +41,7 @@ static void open_door(void)
     trace_set_level(TRACE_ERROR);
     require(mkdtemp(dir) && !config_load(&config, NULL, flags, 1));
     require(!log_open(&door.log, &log_options) && !groups_open(&door.groups, &group_options));
+    atexit(clean_up);
     require(!log_topic_create(door.log, "golden", 1, NULL, 0));
     door.config = config;
     door.base = event_base_new();
