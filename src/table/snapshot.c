@@ -14,6 +14,9 @@
 
 #include "table/delta.h"
 
+/* Bytes or rows of one file; no file has more, and sums over all files that fit into memory stay in range. */
+#define FILE_NUMBER_MOST (1LL << 40)
+
 enum err snapshot_init(struct snapshot *snapshot)
 {
     *snapshot = (struct snapshot){.version = -1, .checkpoint = -1};
@@ -50,7 +53,7 @@ int64_t add_rows(const json_t *add)
         json_is_integer(json_object_get(stats, "numRecords")))
         rows = json_integer_value(json_object_get(stats, "numRecords"));
     json_decref(stats);
-    return rows;
+    return rows > FILE_NUMBER_MOST ? -1 : rows;
 }
 
 /* What an action must have. Applying one that was checked fails only when memory is out, and can then be repeated. */
@@ -122,7 +125,7 @@ static enum err check_add(const json_t *add)
     const json_t *size = json_object_get(add, "size");
 
     if (json_string_length(json_object_get(add, "path")) > 0 && json_is_integer(size) &&
-        json_integer_value(size) >= 0)
+        json_integer_value(size) >= 0 && json_integer_value(size) <= FILE_NUMBER_MOST)
         return ERR_OK;
     return err_note(ERR_CORRUPT, "add without path or size");
 }
