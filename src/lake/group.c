@@ -106,6 +106,8 @@ static void on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t code, rd_kafka_t
             trace_info("lake", "reading %d partition%s", list->cnt, list->cnt == 1 ? "" : "s");
         }
         rd_kafka_assign(kafka, list);
+        if (list) /* librdkafka keeps a pause across assignments: one that was in trouble would stay silent */
+            rd_kafka_resume_partitions(kafka, list);
         return;
     }
     /* Partitions that were taken from us already belong to someone else: what is open here is theirs to put. */
