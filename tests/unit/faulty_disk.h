@@ -43,11 +43,11 @@ struct faulty_disk {
     size_t entry_count;
     int64_t next_id;
     uint32_t seed;
-    int64_t calls, dies_at;       /* dies_at 0: never */
-    int64_t syncs, sync_fails_at; /* the n-th from the start; 0: none */
+    _Atomic int64_t calls, dies_at; /* dies_at 0: never */
+    int64_t syncs, sync_fails_at;   /* the n-th from the start; 0: none */
     int64_t writes, write_fails_at;
     int64_t room_bytes; /* for growing files; negative: endless */
-    bool dead;
+    _Atomic bool dead;
 };
 
 struct faulty_file {
