@@ -25,22 +25,23 @@ function show_health(status) {
   say(find("user"), status.user, "chip");
 }
 
-const sum = (list, key) => list.reduce((total, one) => total + (one[key] ?? 0), 0);
+// Not known when a part of it is not.
+const sum = (list, key) => list.reduce((total, one) => (total === null || one[key] == null ? null : total + one[key]), 0);
 
 function show_tiles(status) {
   const { stages, topics, tables } = status;
   const batch = stages.filter((stage) => stage.way === "batch");
   const stream = stages.filter((stage) => stage.way === "stream");
-  const both = (key) => `batch ${compact(sum(batch, key))} · stream ${compact(sum(stream, key))}`;
+  const both = (key) => [`batch ${compact(sum(batch, key))} · `, `stream ${compact(sum(stream, key))}`];
   const aside = sum(stages, "quarantined");
-  const done = sum(stages, "cleaned") + aside;
+  const done = aside === null ? null : sum(stages, "cleaned") + aside;
   const tiles = [
-    ["Records a second", rate(sum(topics, "rate")), `${topics.length} topics`],
+    ["Records a second", rate(sum(topics, "rate")), [`${topics.length} topics`]],
     ["Acknowledged", count(sum(stages, "acknowledged")), both("acknowledged")],
-    ["Landed in the lake", count(sum(batch, "landed")), "the batch way"],
+    ["Landed in the lake", count(sum(batch, "landed")), ["the batch way"]],
     ["Cleaned", count(sum(stages, "cleaned")), both("cleaned")],
-    ["Set aside", count(aside), done ? `${((100 * aside) / done).toFixed(2)} % of all` : "nothing yet"],
-    ["Tables", count(tables.length), `${bytes(sum(tables, "bytes"))} of Parquet`],
+    ["Set aside", count(aside), [done ? `${((100 * aside) / done).toFixed(2)} % of all` : ""]],
+    ["Tables", count(tables.length), [`${bytes(sum(tables, "bytes"))} of Parquet`]],
   ];
   show(find("tiles"), JSON.stringify(tiles), () => tiles.map((one) => tile(...one)));
 }

@@ -168,6 +168,17 @@ export function caption_of(answer, shape) {
   return value;
 }
 
+// As much of a name as fits beside the bars, which keep the greater part of the width.
+function fit(canvas, text) {
+  const context = canvas.getContext("2d");
+  const room = 0.44 * canvas.clientWidth;
+  context.font = `${Chart.defaults.font.size}px ${Chart.defaults.font.family}`;
+  if (context.measureText(text).width <= room) return text;
+  let size = text.length - 1;
+  while (size > 1 && context.measureText(`${text.slice(0, size)}…`).width > room) size -= 1;
+  return `${text.slice(0, size).trimEnd()}…`;
+}
+
 function tooltip(answer) {
   const value = words(answer.columns.at(-1));
   return { callbacks: { label: (item) => `${item.dataset.label ? `${item.dataset.label}: ` : ""}${count(item.raw)} ${value}` } };
@@ -193,9 +204,8 @@ export function draw_answer(canvas, answer, shape) {
     const names = row.slice(0, last).map((name) => (name === null ? "none" : String(name)));
     return across ? names.join(" · ") : names;
   });
-  const cut = (text) => (text.length > 30 ? `${text.slice(0, 29)}…` : text);
   const names = across
-    ? name_axis({ ticks: { autoSkip: false, callback: (_, i) => cut(labels[i]), color: colour("text") } })
+    ? name_axis({ ticks: { autoSkip: false, callback: (_, i) => fit(canvas, labels[i]), color: colour("text") } })
     : name_axis({ ticks: { autoSkip: false, maxRotation: 0, color: colour("text") } });
   draw(canvas, {
     type: "bar",

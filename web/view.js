@@ -53,6 +53,8 @@ export function show(holder, key, build) {
   holder.scrollTo(left, top);
 }
 
+// `more` is a line in pieces, between which it may break.
 export function tile(name, value, more) {
-  return make("div", { class: "card tile" }, make("p", { class: "name", text: name }), make("p", { class: "value", text: value }), make("p", { class: "more", text: more }));
+  const pieces = more.map((text) => make("span", { text }));
+  return make("div", { class: "card tile" }, make("p", { class: "name", text: name }), make("p", { class: "value", text: value }), make("p", { class: "more" }, ...pieces));
 }

@@ -156,7 +156,7 @@ static enum err call(struct kinesis_client *client, const char *operation)
 }
 
 enum err kinesis_ask(struct kinesis_client *client, const char *operation, struct bytes body,
-                      struct buf *answer)
+                     struct buf *answer)
 {
     enum err err;
 
@@ -184,25 +184,30 @@ static enum err member(struct kinesis_client *client, const char *name, const ch
     return err ? err : json_quote(bytes_of_text(value), &client->request);
 }
 
-/* The ids, a NUL behind each, as an array of texts in the arena. */
-static enum err give_ids(const struct buf *ids, size_t found, struct arena *arena, char ***out, size_t *count)
+/* What kinesis_cut_shards() found, as an array in the arena. */
+static enum err give_shards(const struct buf *shards, size_t found, struct arena *arena,
+                            struct kinesis_shard **out, size_t *count)
 {
-    char *at = arena_text(arena, buf_bytes(ids));
-    char **list = arena_take(arena, (found ? found : 1) * sizeof(*list));
+    char *at = arena_text(arena, buf_bytes(shards));
+    struct kinesis_shard *list = arena_take(arena, (found ? found : 1) * sizeof(*list));
 
     if (!at || !list)
         return err_note(ERR_NO_MEMORY, "out of memory for the shards of a stream");
-    for (size_t i = 0; i < found; i++, at += strlen(at) + 1)
-        list[i] = at;
+    for (size_t i = 0; i < found; i++) {
+        list[i].id = at;
+        at += strlen(at) + 1;
+        list[i].start = at;
+        at += strlen(at) + 1;
+    }
     *out = list;
     *count = found;
     return ERR_OK;
 }
 
-enum err kinesis_shards(struct kinesis_client *client, const char *stream, struct arena *arena, char ***out,
-                        size_t *count)
+enum err kinesis_shards(struct kinesis_client *client, const char *stream, struct arena *arena,
+                        struct kinesis_shard **out, size_t *count)
 {
-    struct buf ids = buf_init(4 << 20), token = buf_init(64 << 10);
+    struct buf shards = buf_init(4 << 20), token = buf_init(64 << 10);
     size_t found = 0;
     enum err err = begin(client, "StreamName", stream);
 
@@ -212,14 +217,14 @@ enum err kinesis_shards(struct kinesis_client *client, const char *stream, struc
         if (!err)
             err = call(client, "ListShards");
         if (!err)
-            err = kinesis_cut_shards(buf_bytes(&client->response), &ids, &found, &token);
+            err = kinesis_cut_shards(buf_bytes(&client->response), &shards, &found, &token);
         if (err || token.size == 0)
             break;
         err = buf_text(&token) ? begin(client, "NextToken", (const char *)token.at) : ERR_NO_MEMORY;
     }
     if (!err)
-        err = give_ids(&ids, found, arena, out, count);
-    buf_release(&ids);
+        err = give_shards(&shards, found, arena, out, count);
+    buf_release(&shards);
     buf_release(&token);
     return err;
 }

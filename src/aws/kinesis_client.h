@@ -15,8 +15,13 @@ void kinesis_close(struct kinesis_client *client);
  * ERR_EXISTS, ERR_BUSY, ERR_INVALID with the service's message as the note; ERR_UNREACHABLE. */
 enum err kinesis_ask(struct kinesis_client *client, const char *operation, struct bytes body, struct buf *answer);
 
-/* Shard ids of a stream, in the arena. ERR_NOT_FOUND: no such stream; ERR_UNREACHABLE. */
-enum err kinesis_shards(struct kinesis_client *client, const char *stream, struct arena *arena, char ***out, size_t *count);
+struct kinesis_shard {
+    const char *id;
+    const char *start; /* the sequence number that its own begin at; "" if the service does not say */
+};
+/* The shards of a stream, in the arena. ERR_NOT_FOUND: no such stream; ERR_UNREACHABLE. */
+enum err kinesis_shards(struct kinesis_client *client, const char *stream, struct arena *arena,
+                        struct kinesis_shard **out, size_t *count);
 /* An iterator AFTER_SEQUENCE_NUMBER `after`, or TRIM_HORIZON when `after` is NULL; text in the arena. */
 enum err kinesis_iterator(struct kinesis_client *client, const char *stream, const char *shard, const char *after,
                           struct arena *arena, char **out);

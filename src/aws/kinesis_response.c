@@ -180,9 +180,26 @@ enum err kinesis_cut_records(struct kinesis_cut *cut, struct bytes body)
     return err == ERR_NOT_FOUND ? err_note(ERR_INVALID, "Kinesis answered GetRecords without Records") : err;
 }
 
-enum err kinesis_cut_shards(struct bytes body, struct buf *ids, size_t *count, struct buf *next_token)
+/* One shard: its id, a NUL, where its sequence numbers start, a NUL. */
+static enum err cut_shard(struct json_value shard, struct buf *shards)
 {
-    struct json_value object, value, id;
+    struct json_value id, range, start;
+    enum err err = shard.kind == JSON_OBJECT ? json_member(shard, "ShardId", &id) : ERR_NOT_FOUND;
+
+    if (err || id.kind != JSON_STRING)
+        return err_note(ERR_INVALID, "Kinesis answered with a shard without ShardId");
+    err = json_text(id, shards);
+    if (!err)
+        err = buf_add_char(shards, '\0');
+    if (!err && !json_member(shard, "SequenceNumberRange", &range) && range.kind == JSON_OBJECT &&
+        !json_member(range, "StartingSequenceNumber", &start) && start.kind == JSON_STRING)
+        err = json_text(start, shards);
+    return err ? err : buf_add_char(shards, '\0');
+}
+
+enum err kinesis_cut_shards(struct bytes body, struct buf *shards, size_t *count, struct buf *next_token)
+{
+    struct json_value object, value;
     struct json_walk walk;
     enum err err = open_object(body, &object);
 
@@ -196,13 +213,7 @@ enum err kinesis_cut_shards(struct bytes body, struct buf *ids, size_t *count, s
                                     : err;
     walk = json_walk(value);
     while (!err && !(err = json_walk_next(&walk, NULL, &value))) {
-        err = value.kind == JSON_OBJECT ? json_member(value, "ShardId", &id) : ERR_NOT_FOUND;
-        if (!err && id.kind == JSON_STRING)
-            err = json_text(id, ids);
-        else
-            err = err_note(ERR_INVALID, "Kinesis answered with a shard without ShardId");
-        if (!err)
-            err = buf_add_char(ids, '\0');
+        err = cut_shard(value, shards);
         *count += !err;
     }
     if (err != ERR_END)

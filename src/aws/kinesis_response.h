@@ -21,8 +21,9 @@ void kinesis_cut_release(struct kinesis_cut *cut);
 /* GetRecords. Sequence numbers and keys may be views into `body`. */
 enum err kinesis_cut_records(struct kinesis_cut *cut, struct bytes body);
 
-/* ListShards: adds each shard's id to `ids` with a NUL behind it and counts them; `next_token` is empty at the end. */
-enum err kinesis_cut_shards(struct bytes body, struct buf *ids, size_t *count, struct buf *next_token);
+/* ListShards: adds each shard's id and the sequence number it starts at ("" if the answer has none) to `shards`, a NUL
+ * behind each, and counts the shards; `next_token` is empty at the end. */
+enum err kinesis_cut_shards(struct bytes body, struct buf *shards, size_t *count, struct buf *next_token);
 /* GetShardIterator: the iterator's text, appended. */
 enum err kinesis_cut_iterator(struct bytes body, struct buf *iterator);
 /* An answer that is not 200: what it means to us, with type and message in the note. */

@@ -14,7 +14,7 @@ static json_t *known(int64_t count)
 
 json_t *api_rate(double rate)
 {
-    return json_real(round(rate * 10) / 10);
+    return rate < 10 ? json_real(round(rate * 10) / 10) : json_integer(llround(rate));
 }
 
 json_t *api_error(const char *name, const char *sentence)

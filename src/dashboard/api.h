@@ -15,7 +15,7 @@ json_t *api_status(const struct feed_snapshot *snapshot, int64_t now_ms);
 json_t *api_result(const struct sql_result *result, size_t rows_most);
 /* A cell by its SQL type's name: numbers as numbers where they are exact in a double, booleans, null, else text. */
 json_t *api_cell(const char *type, struct bytes text);
-/* Records a second, with one decimal. */
+/* Records a second: whole from 10 on, below with one decimal. */
 json_t *api_rate(double rate);
 /* {"error": name, "message": sentence} */
 json_t *api_error(const char *name, const char *sentence);

@@ -185,19 +185,20 @@ static const struct table_info *table_of(const struct feed_snapshot *snapshot, c
     return NULL;
 }
 
-/* Rows of the table that came from the topic; -1 when they could not be counted. */
+/* Rows of the table that came from the topic. While another question runs: what was `known` at the look before. */
 static int64_t rows_of_topic(struct feed *feed, const struct feed_snapshot *snapshot, const char *table,
-                             const char *topic)
+                             const char *topic, int64_t known)
 {
     const struct table_info *info = table_of(snapshot, table);
     int64_t rows = 0;
 
     if (!info)
         return 0;
-    return asker_topic_rows(feed->asker, table, info->version, topic, &rows) ? -1 : rows;
+    return asker_topic_rows(feed->asker, table, info->version, topic, &rows) ? known : rows;
 }
 
-static void fill_stage(struct feed *feed, struct feed_snapshot *snapshot, struct feed_stage *stage)
+static void fill_stage(struct feed *feed, struct feed_snapshot *snapshot, struct feed_stage *stage,
+                       const struct feed_stage *before)
 {
     const char *user = config_text(feed->config, "user");
     bool shared = strcmp(config_text(feed->config, "stream.into"), "table") == 0;
@@ -218,8 +219,10 @@ static void fill_stage(struct feed *feed, struct feed_snapshot *snapshot, struct
     }
     info = table_of(snapshot, table);
     /* A table's rows are known from its log; only where both ways fill the same one must they be told apart. */
-    stage->cleaned = shared ? rows_of_topic(feed, snapshot, table, topic) : info ? info->rows : 0;
-    stage->quarantined = rows_of_topic(feed, snapshot, quarantine, topic);
+    stage->cleaned = shared ? rows_of_topic(feed, snapshot, table, topic, before->cleaned)
+                     : info ? info->rows
+                            : 0;
+    stage->quarantined = rows_of_topic(feed, snapshot, quarantine, topic, before->quarantined);
 }
 
 static enum err fill_stages(struct feed *feed, struct feed_snapshot *snapshot)
@@ -229,10 +232,12 @@ static enum err fill_stages(struct feed *feed, struct feed_snapshot *snapshot)
         return err_note(ERR_NO_MEMORY, "out of memory for the dashboard's figures");
     for (int stream = 0; stream < 2; stream++) {
         for (size_t i = 0; i < feed->entity_count; i++) {
-            struct feed_stage *stage = &snapshot->stages[snapshot->stage_count++];
+            const struct feed_stage unknown = {NULL, false, -1, -1, -1, -1};
+            size_t at = snapshot->stage_count++; /* the same stage at every look */
+            struct feed_stage *stage = &snapshot->stages[at];
             stage->entity = feed->entities[i];
             stage->stream = stream;
-            fill_stage(feed, snapshot, stage);
+            fill_stage(feed, snapshot, stage, feed->snapshot ? &feed->snapshot->stages[at] : &unknown);
         }
     }
     return ERR_OK;

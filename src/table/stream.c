@@ -29,8 +29,9 @@ enum {
 };
 
 struct shard {
-    char *id;
+    const char *id;
     int32_t partition;
+    int64_t created_s; /* of the stream, as the shard's sequence numbers have it */
     char *iterator;    /* NULL: to be asked for */
     struct arena text; /* the iterator's memory */
     int64_t next;      /* offset of the next record */
@@ -161,7 +162,7 @@ static enum err partition_of(const char *shard_id, int32_t *out)
 /* Open the connection and list the shards, each to go on where the table is. */
 static enum err connect_shards(struct reader *reader)
 {
-    char **ids = NULL;
+    struct kinesis_shard *shards = NULL;
     size_t count = 0;
     enum err err;
 
@@ -171,7 +172,7 @@ static enum err connect_shards(struct reader *reader)
         err = kinesis_open(&reader->client, reader->endpoint,
                            config_text(reader->stream->config, "kinesis.region"));
     if (!err)
-        err = kinesis_shards(reader->client, reader->name, &reader->names, &ids, &count);
+        err = kinesis_shards(reader->client, reader->name, &reader->names, &shards, &count);
     if (err)
         return err;
     reader->shards = calloc(count ? count : 1, sizeof(*reader->shards));
@@ -180,9 +181,11 @@ static enum err connect_shards(struct reader *reader)
     for (size_t i = 0; !err && i < count; i++) {
         struct shard *shard = &reader->shards[i];
 
-        shard->id = ids[i];
+        shard->id = shards[i].id;
+        if (sequence_parse(bytes_of_text(shards[i].start), &shard->created_s, NULL, NULL))
+            shard->created_s = 0;
         shard->text = arena_init(128 << 10);
-        err = partition_of(ids[i], &shard->partition);
+        err = partition_of(shards[i].id, &shard->partition);
         if (!err)
             shard->next = flow_position(reader->flow, reader->name, shard->partition);
         reader->shard_count++;
@@ -190,14 +193,15 @@ static enum err connect_shards(struct reader *reader)
     return err;
 }
 
-/* An iterator behind the last record that was taken. Of a sequence number only the offset counts for one of ours. */
+/* An iterator behind the last record that was taken. Its sequence number is made anew from the offset: of one of ours
+ * the door compares the stream's creation and the shard, not the arrival. */
 static enum err renew_iterator(struct reader *reader, struct shard *shard)
 {
     char after[SEQUENCE_TEXT_BYTES];
 
     forget_iterator(shard);
     if (shard->next > 0)
-        sequence_format(0, (uint32_t)shard->partition, shard->next - 1, 0, after);
+        sequence_format(shard->created_s, (uint32_t)shard->partition, shard->next - 1, 0, after);
     return kinesis_iterator(reader->client, reader->name, shard->id, shard->next > 0 ? after : NULL,
                             &shard->text, &shard->iterator);
 }

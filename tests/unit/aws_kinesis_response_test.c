@@ -100,10 +100,10 @@ static void shards_are_cut(void **state)
     size_t count = 0;
 
     CHECK(kinesis_cut_shards(
-              BYTES("{\"Shards\":[{\"ShardId\":\"shardId-0\"},{\"X\":1,\"ShardId\":\"shardId-1\"}],"
-                    "\"NextToken\":\"t\"}"),
+              BYTES("{\"Shards\":[{\"ShardId\":\"shardId-0\"},{\"X\":1,\"ShardId\":\"shardId-1\","
+                    "\"SequenceNumberRange\":{\"StartingSequenceNumber\":\"49\"}}],\"NextToken\":\"t\"}"),
               &ids, &count, &token) == ERR_OK);
-    CHECK(count == 2 && bytes_equal(buf_bytes(&ids), BYTES("shardId-0\0shardId-1\0")));
+    CHECK(count == 2 && bytes_equal(buf_bytes(&ids), BYTES("shardId-0\0\0shardId-1\00049\0")));
     CHECK(bytes_equal(buf_bytes(&token), BYTES("t")));
     CHECK(kinesis_cut_shards(BYTES("{\"Shards\":[{\"ShardId\":\"shardId-2\"}]}"), &ids, &count, &token) ==
           ERR_OK);
