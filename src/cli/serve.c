@@ -29,7 +29,7 @@ const struct cli_option serve_options[] = {
     {NULL, NULL, NULL},
 };
 
-enum { CHILDREN = 2, SETTLE_MS = 5000, BACKOFF_MOST_MS = 5000, STOP_MOST_MS = 15000 };
+enum { CHILDREN = 2, SETTLE_MS = 1000, BACKOFF_MOST_MS = 2000, STOP_MOST_MS = 15000 };
 
 struct child {
     const char *role;
