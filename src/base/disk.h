@@ -42,10 +42,11 @@ enum err disk_sync(struct disk_file *file);
 /* The descriptor, for sendfile and mmap of synced bytes; -1 on a disk that has none. */
 int disk_descriptor(const struct disk_file *file);
 
-enum err disk_make_dirs(struct disk *disk, const char *path);   /* with parents, durably; there already is fine */
-enum err disk_make_dir(struct disk *disk, const char *path);    /* one level, not yet durable; ERR_EXISTS */
-enum err disk_sync_dir(struct disk *disk, const char *path);    /* makes names in it durable */
-enum err disk_sync_path(struct disk *disk, const char *path);   /* fsync of a file someone else wrote */
+enum err disk_make_dirs(struct disk *disk,
+                        const char *path); /* with parents, durably; there already is fine */
+enum err disk_make_dir(struct disk *disk, const char *path);  /* one level, not yet durable; ERR_EXISTS */
+enum err disk_sync_dir(struct disk *disk, const char *path);  /* makes names in it durable */
+enum err disk_sync_path(struct disk *disk, const char *path); /* fsync of a file someone else wrote */
 enum err disk_rename(struct disk *disk, const char *from, const char *to); /* replaces `to` */
 /* Gives `from` the name `to` only if `to` is absent (ERR_EXISTS), and removes the name `from`. */
 enum err disk_rename_new(struct disk *disk, const char *from, const char *to);
@@ -54,7 +55,8 @@ enum err disk_remove_tree(struct disk *disk, const char *path); /* absent is fin
 
 /* Calls `each` with every name in the folder but . and .., in no order. A non-zero return of `each` ends the
  * walk and is returned. */
-enum err disk_list(struct disk *disk, const char *path, enum err (*each)(void *arg, const char *name), void *arg);
+enum err disk_list(struct disk *disk, const char *path, enum err (*each)(void *arg, const char *name),
+                   void *arg);
 
 /* Whole small files: read into `out` (ERR_FULL past its limit); write = temporary name, fsync, rename, sync of
  * the folder, so that a crash leaves the old content or the new. */
