@@ -340,10 +340,23 @@ static const char *plain_type_name(duckdb_type type)
         return "TIMESTAMP WITH TIME ZONE";
     case DUCKDB_TYPE_BLOB:
         return "BLOB";
-    case DUCKDB_TYPE_VARCHAR: /* JSON is a VARCHAR by another name */
+    case DUCKDB_TYPE_VARCHAR:
+        return "VARCHAR";
     default:
         return NULL;
     }
+}
+
+/* JSON is a VARCHAR by another name. */
+static bool has_other_name(duckdb_result *of, size_t column)
+{
+    duckdb_logical_type type = duckdb_column_logical_type(of, column);
+    char *alias = duckdb_logical_type_get_alias(type);
+    bool has = alias && *alias;
+
+    duckdb_free(alias);
+    duckdb_destroy_logical_type(&type);
+    return has;
 }
 
 static enum err copy_names(struct sql_result *result, duckdb_result *of)
@@ -369,7 +382,7 @@ static enum err copy_types(struct sql *sql, struct sql_result *result, duckdb_re
     enum err err = ERR_OK;
 
     for (size_t i = 0; i < result->columns; i++) {
-        const char *name = plain_type_name(duckdb_column_type(of, i));
+        const char *name = has_other_name(of, i) ? NULL : plain_type_name(duckdb_column_type(of, i));
         result->types[i] = name ? strdup(name) : NULL;
         plain = plain && result->types[i];
     }
@@ -401,6 +414,14 @@ static void set_casting(struct sql *sql, duckdb_result *casting)
     pthread_mutex_unlock(&sql->db->lock);
 }
 
+static bool is_all_text(duckdb_result *result)
+{
+    for (idx_t i = 0; i < duckdb_column_count(result); i++)
+        if (duckdb_column_type(result, i) != DUCKDB_TYPE_VARCHAR)
+            return false;
+    return true;
+}
+
 /* The rows of `typed`, which is destroyed here, as text. */
 static enum err result_of(struct sql *sql, struct sql_result **out, duckdb_result *typed)
 {
@@ -413,9 +434,14 @@ static enum err result_of(struct sql *sql, struct sql_result **out, duckdb_resul
     err = copy_types(sql, result, typed);
     if (err)
         goto out;
-    err = run_raw(sql, "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM pinrail_rows()", &result->result);
-    if (err)
-        goto out;
+    if (is_all_text(typed)) {
+        result->result = *typed;
+        *typed = (duckdb_result){0};
+    } else {
+        err = run_raw(sql, "SELECT CAST(COLUMNS(*) AS VARCHAR) FROM pinrail_rows()", &result->result);
+        if (err)
+            goto out;
+    }
     result->held = true;
     err = keep_chunks(result);
 out:

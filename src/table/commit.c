@@ -301,7 +301,7 @@ enum err plan_write(struct plan *plan, struct table *table, struct sql *sql, con
 {
     enum err err = make_uuid(plan->id);
 
-    if (!err)
+    if (!err && !plan->schema)
         err = schema_of_select(&plan->schema, sql, select);
     if (!err && table->snapshot.version >= 0) {
         err = check_plan(table, plan);

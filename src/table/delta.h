@@ -127,7 +127,7 @@ struct plan {
     const struct table_txn *txns;
     size_t txn_count;
 
-    json_t *schema;           /* of the rows */
+    json_t *schema;           /* of the rows; may be given, by one who knows it, before writing */
     char id[UUID_TEXT_BYTES]; /* of the table, if this commit makes it */
     json_t *add;              /* NULL: no rows */
     int64_t rows, bytes;
