@@ -84,7 +84,7 @@ static inline int64_t ask_table(struct table *table, int64_t version, const char
 }
 
 /* A path below the test's tables, in one of four buffers. */
-static inline const char *below(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static inline const char *below(const char *format, ...)
 {
     static char paths[4][600];
     static int next;
