@@ -22,7 +22,7 @@ const struct cli_option demo_options[] = {
     {NULL, NULL, NULL},
 };
 
-enum { READY_MS = 20000, LAND_MS = 60000, BARS_MOST = 12 };
+enum { READY_MS = 20000, LAND_MS = 60000, BARS_MOST = 12, ROWS_MOST = 16 };
 
 struct demo {
     struct cli *cli;
@@ -192,8 +192,7 @@ static enum err answer(struct demo *demo, const struct insight *insight, bool *s
     if (err)
         goto out;
     printf("\n%s\n", insight->title);
-    if (sql_rows(batch_rows) <= 2 * BARS_MOST)
-        err = print_result(stdout, batch_rows, PRINT_TABLE);
+    err = print_table(stdout, batch_rows, ROWS_MOST);
     if (!err)
         err = print_bars(stdout, batch_rows, BARS_MOST);
     if (!same_rows(batch_rows, stream_rows)) {
