@@ -1,73 +1,81 @@
-/* sequence.c - sequence numbers: 47 hexadecimal digits, 188 bits, written as a decimal number. */
+/* sequence.c - sequence numbers: 47 hexadecimal digits, 188 bits, written as a decimal number.
+ *
+ * Every record of an answer has one, so they are made and read eighteen decimal digits at a time. */
 #include "base/sequence.h"
 
 #include <assert.h>
-#include <stdio.h>
 
-/* The number as four 48-bit limbs, the lowest first: so a limb times ten, or a limb and a remainder below ten
- * before it, fits in 64 bits. 47 digits of 4 bits: three limbs of 12 digits and one of 11. */
-enum { LIMBS = 4, LIMB_DIGITS = 12 };
+/* The number as three words, the lowest first:
+ *
+ *     [2] 02, created [9], shard [1], offset [4] | [1] offset [12], 00, arrived [2] | [0] arrived [7], shard [8], 2
+ */
+enum { WORDS = 3, DIGITS = 56, CHUNK_DIGITS = 18, ARRIVED_LOW_BITS = 28 };
 
-static const char digits[] = "0123456789abcdef";
+static const uint64_t chunk_range = 1000000000000000000; /* ten to the CHUNK_DIGITS */
+static const uint64_t nine_digits = 0xfffffffff, seven_digits = 0xfffffff;
 
 void sequence_format(int64_t created_s, uint32_t shard, int64_t offset, int64_t arrival_s,
                      char out[SEQUENCE_TEXT_BYTES])
 {
-    char hex[LIMBS * LIMB_DIGITS + 1], text[SEQUENCE_TEXT_BYTES];
-    uint64_t limbs[LIMBS] = {0};
-    size_t at = sizeof(text);
+    uint64_t arrived = (uint64_t)arrival_s & nine_digits;
+    uint64_t words[WORDS] = {
+        (arrived & seven_digits) << 36 | (uint64_t)shard << 4 | 2,
+        (uint64_t)offset << 16 | arrived >> ARRIVED_LOW_BITS,
+        (uint64_t)2 << 56 | ((uint64_t)created_s & nine_digits) << 20 | (uint64_t)(shard & 15) << 16 |
+            (uint64_t)offset >> 48,
+    };
 
     assert(offset >= 0 && created_s >= 0 && arrival_s >= 0);
-    snprintf(hex, sizeof(hex), "02%09llx%x%016llx00%09llx%08x2", (unsigned long long)created_s & 0xfffffffff,
-             shard & 15, (unsigned long long)offset, (unsigned long long)arrival_s & 0xfffffffff, shard);
-    for (int i = 0; i < LIMBS * LIMB_DIGITS; i++) {
-        uint64_t *limb = &limbs[LIMBS - 1 - i / LIMB_DIGITS];
-        *limb = *limb << 4 | (uint64_t)(strchr(digits, hex[i]) - digits);
-    }
-    text[--at] = 0;
-    do {
+    out[DIGITS] = 0; /* that many at any time, because the first hexadecimal digit is 2 */
+    for (int at = DIGITS; at > 0;) {
         uint64_t rest = 0;
-        for (int i = LIMBS - 1; i >= 0; i--) {
-            uint64_t part = rest << 48 | limbs[i];
-            limbs[i] = part / 10;
-            rest = part % 10;
+        for (int i = WORDS - 1; i >= 0; i--) {
+            unsigned __int128 part = (unsigned __int128)rest << 64 | words[i];
+            words[i] = (uint64_t)(part / chunk_range);
+            rest = (uint64_t)(part % chunk_range);
         }
-        text[--at] = (char)('0' + rest);
-    } while (limbs[0] | limbs[1] | limbs[2] | limbs[3]);
-    memcpy(out, text + at, sizeof(text) - at);
+        for (int i = 0; i < CHUNK_DIGITS && at > 0; i++, rest /= 10)
+            out[--at] = (char)('0' + rest % 10);
+    }
+}
+
+/* words * range + more; the text's length keeps the sum within the words. */
+static void add_digits(uint64_t words[WORDS], uint64_t range, uint64_t more)
+{
+    for (int i = 0; i < WORDS; i++) {
+        unsigned __int128 sum = (unsigned __int128)words[i] * range + more;
+        words[i] = (uint64_t)sum;
+        more = (uint64_t)(sum >> 64);
+    }
 }
 
 enum err sequence_parse(struct bytes text, int64_t *created_s, uint32_t *shard, int64_t *offset)
 {
-    uint64_t limbs[LIMBS] = {0}, at_created, at_offset;
-    char again[SEQUENCE_TEXT_BYTES];
+    uint64_t words[WORDS] = {0}, range = 1, chunk = 0, at_offset;
     uint32_t at_shard;
-    int64_t arrival;
 
-    if (text.size != 56)
+    if (text.size != DIGITS)
         goto bad;
-    for (size_t i = 0; i < text.size; i++) {
-        uint64_t carry = (uint64_t)text.at[i] - '0';
-        if (carry > 9)
+    for (size_t i = 0; i < DIGITS; i++) {
+        uint8_t digit = (uint8_t)(text.at[i] - '0');
+        if (digit > 9)
             goto bad;
-        for (int j = 0; j < LIMBS; j++) {
-            carry += limbs[j] * 10;
-            limbs[j] = carry & 0xffffffffffff;
-            carry >>= 48;
+        chunk = chunk * 10 + digit;
+        range *= 10;
+        if (range == chunk_range || i == DIGITS - 1) {
+            add_digits(words, range, chunk);
+            range = 1;
+            chunk = 0;
         }
     }
-    /* limbs[3]: 02ccccccccc s | [2]: 12 of the offset | [1]: 4 of it, 00, 6 of arrival | [0]: 3, shard, 2 */
-    at_created = limbs[3] >> 4 & 0xfffffffff;
-    at_offset = limbs[2] << 16 | limbs[1] >> 32;
-    at_shard = (uint32_t)(limbs[0] >> 4);
-    arrival = (int64_t)((limbs[1] & 0xffffff) << 12 | limbs[0] >> 36);
-    if (at_offset > INT64_MAX)
-        goto bad;
-    sequence_format((int64_t)at_created, at_shard, (int64_t)at_offset, arrival, again);
-    if (!bytes_equal(text, bytes_of_text(again))) /* some digit that must be 2, 0 or the shard's is not */
+    at_offset = words[2] << 48 | words[1] >> 16;
+    at_shard = (uint32_t)(words[0] >> 4);
+    /* the digits that say nothing of their own */
+    if (words[2] >> 56 != 2 || (words[2] >> 16 & 15) != (at_shard & 15) || (words[1] >> 8 & 0xff) != 0 ||
+        (words[0] & 15) != 2 || at_offset > INT64_MAX)
         goto bad;
     if (created_s)
-        *created_s = (int64_t)at_created;
+        *created_s = (int64_t)(words[2] >> 20 & nine_digits);
     if (shard)
         *shard = at_shard;
     if (offset)
