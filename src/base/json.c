@@ -86,15 +86,14 @@ static int32_t four_hex(const uint8_t *at, const uint8_t *end)
 /* The length of the escape at `at` (a backslash), 0 if it is none; *code is the character it stands for. */
 static size_t escape_length(const uint8_t *at, const uint8_t *end, uint32_t *code)
 {
-    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-    const char *letter;
+    static const uint8_t meant[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                       ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
     int32_t high, low;
 
-    if (end - at < 2 || at[1] == 0)
+    if (end - at < 2)
         return 0;
-    letter = strchr(letters, at[1]);
-    if (letter) {
-        *code = (uint8_t)meant[letter - letters];
+    if (meant[at[1]]) {
+        *code = meant[at[1]];
         return 2;
     }
     high = at[1] == 'u' ? four_hex(at + 2, end) : -1;

@@ -85,6 +85,32 @@ static size_t unescape(const uint8_t *at, uint8_t out[4], size_t *size)
     return 12;
 }
 
+/* Copy up to the first backslash or the end; gives where that is. A post in a string has a backslash every ten bytes
+ * or so: blocks, of which what is behind the backslash is written over, cost less than calls for so little. The room at
+ * `to` is never less than what is left to read. */
+static const uint8_t *copy_ordinary(const uint8_t *at, const uint8_t *end, uint8_t **to)
+{
+    uint8_t *out = *to;
+
+#ifdef __SSE2__
+    const __m128i slash = _mm_set1_epi8('\\');
+
+    for (; end - at >= 16; at += 16, out += 16) {
+        __m128i block = _mm_loadu_si128((const __m128i *)at);
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, slash));
+        _mm_storeu_si128((__m128i *)out, block);
+        if (mask) {
+            *to = out + __builtin_ctz(mask);
+            return at + __builtin_ctz(mask);
+        }
+    }
+#endif
+    while (at < end && *at != '\\')
+        *out++ = *at++;
+    *to = out;
+    return at;
+}
+
 enum err json_text(struct json_value string, struct buf *out)
 {
     struct bytes raw = json_plain_text(string);
@@ -97,16 +123,12 @@ enum err json_text(struct json_value string, struct buf *out)
     if (string.plain)
         return buf_add_bytes(out, raw);
     to = out->at + out->size;
-    while (at < end) {
-        size_t size, run;
-        const uint8_t *slash = memchr(at, '\\', (size_t)(end - at));
-        run = (size_t)((slash ? slash : end) - at);
-        memcpy(to, at, run);
-        to += run;
-        at += run;
-        if (!slash)
-            break;
+    for (;;) {
         uint8_t code[4];
+        size_t size;
+        at = copy_ordinary(at, end, &to);
+        if (at == end)
+            break;
         at += unescape(at, code, &size);
         memcpy(to, code, size);
         to += size;
