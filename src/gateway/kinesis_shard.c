@@ -1,6 +1,6 @@
 /* kinesis_shard.c - shards: their ids, their part of the hash space, their sequence numbers. */
 #include <openssl/evp.h>
-#include <stdio.h>
+#include <pthread.h>
 
 #include "gateway/kinesis.h"
 
@@ -10,7 +10,13 @@ enum { SHARD_DIGITS = 12 };
 
 void shard_id(int32_t shard, char out[SHARD_ID_BYTES])
 {
-    snprintf(out, SHARD_ID_BYTES, "%s%012u", shard_prefix, (unsigned)shard);
+    size_t at = sizeof(shard_prefix) - 1 + SHARD_DIGITS;
+    uint32_t rest = (uint32_t)shard;
+
+    memcpy(out, shard_prefix, sizeof(shard_prefix) - 1);
+    out[at] = 0;
+    for (int i = 0; i < SHARD_DIGITS; i++, rest /= 10)
+        out[--at] = (char)('0' + rest % 10);
 }
 
 enum err shard_id_parse(struct bytes text, int64_t *shard)
@@ -101,11 +107,21 @@ void hash_format(unsigned __int128 hash, char out[HASH_TEXT_BYTES])
     memcpy(out, at, (size_t)(text + sizeof(text) - at));
 }
 
+/* Looking the algorithm up takes longer than hashing a key. */
+static EVP_MD *md5;
+
+static void fetch_md5(void)
+{
+    md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+}
+
 unsigned __int128 hash_of_key(struct bytes key)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     uint8_t digest[EVP_MAX_MD_SIZE] = {0};
     unsigned size = 0;
 
-    (void)EVP_Digest(key.at, key.size, digest, &size, EVP_md5(), NULL);
+    pthread_once(&once, fetch_md5);
+    (void)EVP_Digest(key.at, key.size, digest, &size, md5 ? md5 : EVP_md5(), NULL);
     return (unsigned __int128)get_u64(digest) << 64 | get_u64(digest + 8);
 }
