@@ -239,17 +239,28 @@ static bool check_auth(struct call *call)
 
 /* ---- running ---- */
 
+/* Make scratch.text ready: nothing in it moves before it holds more than `text_bytes`. */
+static bool reserve_text(struct call *call, size_t text_bytes)
+{
+    call->fail = kinesis_fail;
+    buf_clear(&call->door->scratch.text);
+    if (!buf_reserve(&call->door->scratch.text, text_bytes))
+        return true;
+    kinesis_fail(call, ERR_NO_MEMORY);
+    return false;
+}
+
+bool kinesis_begin(struct kinesis *kinesis, struct call *call, size_t text_bytes)
+{
+    *kinesis = (struct kinesis){.call = call};
+    add_request_ids(call);
+    return reserve_text(call, text_bytes);
+}
+
 static void run(struct kinesis *kinesis, const struct kinesis_operation *operation)
 {
-    struct call *call = kinesis->call;
-
-    buf_clear(&call->door->scratch.text);
-    if (buf_reserve(&call->door->scratch.text, kinesis->body.bytes.size)) { /* so that nothing in it moves */
-        kinesis_fail(call, ERR_NO_MEMORY);
-        return;
-    }
-    call->fail = kinesis_fail;
-    operation->handle(kinesis);
+    if (reserve_text(kinesis->call, kinesis->body.bytes.size))
+        operation->handle(kinesis);
 }
 
 void kinesis_run(struct call *call, const char *operation, struct bytes input)

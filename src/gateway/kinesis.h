@@ -106,6 +106,18 @@ const char *kinesis_account(const struct call *call);
 /* Run an operation on an input, as POST / would. Used by the API-Gateway routes. */
 void kinesis_run(struct call *call, const char *operation, struct bytes input);
 
+/* PutRecords for records that are here as bytes, so that nobody writes an input only to read it again. Between the two
+ * the caller may write to the door's scratch.text, up to `text_bytes`. False: the call is answered. */
+enum { KINESIS_RECORDS_MOST = 500 };
+struct kinesis_post {
+    bool has_data, has_key;
+    struct bytes data, key; /* they must stay until the call is answered */
+};
+bool kinesis_begin(struct kinesis *kinesis, struct call *call, size_t text_bytes);
+/* `list` is what they come from, as messages show it; `count` may be more than what `posts` has room for. */
+void kinesis_put_posts(struct kinesis *kinesis, struct bytes stream, struct json_value list,
+                       const struct kinesis_post posts[KINESIS_RECORDS_MOST], size_t count);
+
 typedef void kinesis_handler(struct kinesis *kinesis);
 struct kinesis_operation {
     const char *name;

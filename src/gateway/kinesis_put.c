@@ -4,7 +4,7 @@
 
 #include "gateway/kinesis.h"
 
-enum { RECORDS_MOST = 500, REQUEST_DATA_MOST = 10 << 20 };
+enum { REQUEST_DATA_MOST = 10 << 20 };
 
 /* The members of a record, in both operations. */
 enum { RECORD_DATA, RECORD_EXPLICIT_HASH, RECORD_KEY, RECORD_MEMBERS };
@@ -112,31 +112,60 @@ void kinesis_put_record(struct kinesis *kinesis)
     say_place(&produce, &produce.records[0]);
 }
 
-/* Check all of a PutRecords' records before the first is taken: a bad request is bad as a whole. */
-static bool take_records(struct kinesis *kinesis, struct produce *produce, unsigned __int128 *hashes,
-                         struct violations *violations)
+/* What PutRecords gathers: all records are checked before the first is taken, because a bad request is bad as a
+ * whole. */
+struct put {
+    struct kinesis *kinesis;
+    struct produce produce;
+    struct violations violations;
+    unsigned __int128 hashes[KINESIS_RECORDS_MOST];
+    int seen;
+};
+
+static const struct member record_members[] = {
+    MEMBERS_OF_RECORD,
+    {NULL, MEMBER_STRING, false, NULL, NULL, NULL, 0, 0},
+};
+
+static const struct member put_members[] = {
+    MEMBERS_OF_STREAM,
+    {"Records", MEMBER_LIST, true, NULL, NULL, NULL, 1, KINESIS_RECORDS_MOST},
+    {NULL, MEMBER_STRING, false, NULL, NULL, NULL, 0, 0},
+};
+
+static void put_start(struct put *put, struct kinesis *kinesis)
 {
-    static const struct member members[] = {
-        MEMBERS_OF_RECORD,
-        {NULL, MEMBER_STRING, false, NULL, NULL, NULL, 0, 0},
-    };
-    struct json_walk walk = json_walk(kinesis->inputs[2].value);
-    struct json_value value;
+    put->kinesis = kinesis;
+    put->violations = (struct violations){kinesis->call, buf_init(1 << 20), 0};
+    put->seen = 0;
+    produce_start(&put->produce, kinesis->call);
+}
+
+/* Check and take the next record. False: the call is answered. */
+static bool put_next(struct put *put, const struct input inputs[RECORD_MEMBERS])
+{
     char path[48];
 
-    for (int number = 1; !json_walk_next(&walk, NULL, &value) && number <= RECORDS_MOST; number++) {
+    snprintf(path, sizeof(path), "records.%d.member.", ++put->seen);
+    input_check(&put->violations, record_members, inputs, path);
+    return put->violations.count > 0 || take_record(&put->produce, inputs, &put->hashes[put->seen - 1]);
+}
+
+/* The records of an input's list. */
+static bool take_list(struct put *put, struct json_value list)
+{
+    struct json_walk walk = json_walk(list);
+    struct json_value value;
+
+    while (put->seen < KINESIS_RECORDS_MOST && !json_walk_next(&walk, NULL, &value)) {
         struct input inputs[RECORD_MEMBERS];
         if (value.kind != JSON_OBJECT) {
-            kinesis_error(produce->call, "SerializationException", "%s",
+            kinesis_error(put->produce.call, "SerializationException", "%s",
                           value.kind == JSON_ARRAY ? "Start of list found where not expected"
                                                    : "Expected null");
             return false;
         }
-        if (!input_take(kinesis, value, members, inputs))
-            return false;
-        snprintf(path, sizeof(path), "records.%d.member.", number);
-        input_check(violations, members, inputs, path);
-        if (violations->count == 0 && !take_record(produce, inputs, &hashes[number - 1]))
+        if (!input_take(put->kinesis, value, record_members, inputs) || !put_next(put, inputs))
             return false;
     }
     return true;
@@ -178,26 +207,46 @@ static void answer_records(struct produce *produce)
     say(call, "]}");
 }
 
-void kinesis_put_records(struct kinesis *kinesis)
+/* All were taken, or `taken` is false and the call is answered: put them. */
+static void put_end(struct put *put, bool taken)
 {
-    static const struct member members[] = {
-        MEMBERS_OF_STREAM,
-        {"Records", MEMBER_LIST, true, NULL, NULL, NULL, 1, RECORDS_MOST},
-        {NULL, MEMBER_STRING, false, NULL, NULL, NULL, 0, 0},
-    };
-    struct call *call = kinesis->call;
-    struct violations violations = {call, buf_init(1 << 20), 0};
-    unsigned __int128 hashes[RECORDS_MOST];
-    struct produce produce;
+    struct kinesis *kinesis = put->kinesis;
 
-    produce_start(&produce, call);
-    if (!kinesis_take(kinesis, members))
-        return;
-    if (!take_records(kinesis, &produce, hashes, &violations)) {
-        buf_release(&violations.text);
+    if (!taken) {
+        buf_release(&put->violations.text);
         return;
     }
-    if (violations_end(&violations) && check_size(&produce) && kinesis_stream(kinesis) &&
-        append(&produce, &kinesis->topic, hashes))
-        answer_records(&produce);
+    if (violations_end(&put->violations) && check_size(&put->produce) && kinesis_stream(kinesis) &&
+        append(&put->produce, &kinesis->topic, put->hashes))
+        answer_records(&put->produce);
+}
+
+void kinesis_put_records(struct kinesis *kinesis)
+{
+    struct put put;
+
+    if (!kinesis_take(kinesis, put_members))
+        return;
+    put_start(&put, kinesis);
+    put_end(&put, take_list(&put, kinesis->inputs[2].value));
+}
+
+void kinesis_put_posts(struct kinesis *kinesis, struct bytes stream, struct json_value list,
+                       const struct kinesis_post posts[KINESIS_RECORDS_MOST], size_t count)
+{
+    struct put put;
+    bool taken = true;
+
+    put_start(&put, kinesis);
+    kinesis->inputs[0] = (struct input){.given = true, .bytes = stream};
+    kinesis->inputs[2] = (struct input){.given = true, .value = list};
+    input_check(&put.violations, put_members, kinesis->inputs, "");
+    for (size_t i = 0; taken && i < count && i < KINESIS_RECORDS_MOST; i++) {
+        struct input inputs[RECORD_MEMBERS] = {
+            [RECORD_DATA] = {.given = posts[i].has_data, .bytes = posts[i].data},
+            [RECORD_KEY] = {.given = posts[i].has_key, .bytes = posts[i].key},
+        };
+        taken = put_next(&put, inputs);
+    }
+    put_end(&put, taken);
 }
