@@ -1,12 +1,12 @@
 /* load - a load generator for the HTTP door that leaves the machine to the server.
  *
- *     bench-load --url http://127.0.0.1:8082 [--mode batch|records|record] [--user demo] [--entities pin,geo,user]
- *                [--batch 100] [--connections 16] [--records N | --seconds S]
+ *     bench-load --url http://127.0.0.1:8082 [--mode batch|records|record|kinesis] [--user demo]
+ *                [--entities pin,geo,user] [--batch 100] [--connections 16] [--records N | --seconds S]
  *
  * One thread, non-blocking keep-alive sockets, one request under way on each. Requests are rendered before the clock
  * starts, from generated posts, and then sent over and over: so a post costs a copy to the kernel and no more. Modes:
- * batch is POST /topics/USER.ENTITY, record and records are PUT /streams/streaming-USER-ENTITY/record and /records.
- * Each answer must be a 200 without an error in it, or the run ends. Prints one JSON line. */
+ * batch is POST /topics/USER.ENTITY, record and records are PUT /streams/streaming-USER-ENTITY/record and /records,
+ * kinesis is PutRecords of Kinesis's JSON API, which other programs speak too (bench/run measures one as a peer). Each answer must be a 200 without an error in it, or the run ends. Prints one JSON line. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "emulate/request.h"
 
 enum {
@@ -35,10 +36,16 @@ enum {
 
 static const char *const entity_names[ENTITIES_MOST] = {"pin", "geo", "user"};
 
+/* What a signed request carries, for doors that look for it. Nobody's name, and not a signature: only the form. */
+static const char form_of_signing[] =
+    "X-Amz-Date: 20250101T000000Z\r\n"
+    "Authorization: AWS4-HMAC-SHA256 Credential=BENCH/20250101/us-east-1/kinesis/aws4_request, "
+    "SignedHeaders=host;x-amz-date;x-amz-target, Signature=0\r\n";
+
 struct settings {
     char host[256], port[8];
     const char *user;
-    enum { MODE_BATCH, MODE_RECORDS, MODE_RECORD } mode;
+    enum mode { MODE_BATCH, MODE_RECORDS, MODE_RECORD, MODE_KINESIS, MODES } mode;
     bool wanted[ENTITIES_MOST];
     int batch, connections;
     int64_t records; /* 0: bounded by seconds */
@@ -127,6 +134,23 @@ static void parse_entities(struct settings *settings, const char *list)
     }
 }
 
+static enum mode parse_mode(const char *name)
+{
+    static const char *const names[MODES] = {
+        [MODE_BATCH] = "batch",
+        [MODE_RECORDS] = "records",
+        [MODE_RECORD] = "record",
+        [MODE_KINESIS] = "kinesis",
+    };
+    int mode = 0;
+
+    while (mode < MODES && strcmp(name, names[mode]) != 0)
+        mode++;
+    if (mode == MODES)
+        die(64, "--mode is batch, records, record or kinesis");
+    return (enum mode)mode;
+}
+
 static void parse(struct settings *settings, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -150,9 +174,7 @@ static void parse(struct settings *settings, int argc, char **argv)
             parse_url(settings, optarg);
             break;
         case 'm':
-            if (strcmp(optarg, "batch") != 0 && strncmp(optarg, "record", 6) != 0)
-                die(64, "--mode is batch, records or record");
-            settings->mode = *optarg == 'b' ? MODE_BATCH : optarg[6] ? MODE_RECORDS : MODE_RECORD;
+            settings->mode = parse_mode(optarg);
             break;
         case 'U':
             settings->user = optarg;
@@ -182,26 +204,63 @@ static void parse(struct settings *settings, int argc, char **argv)
         die(64, "--connections is less than one an entity");
     if (settings->mode == MODE_RECORD)
         settings->batch = 1;
-    if (settings->mode == MODE_RECORDS && settings->batch > EMULATE_STREAMING_BATCH_MOST)
+    if ((settings->mode == MODE_RECORDS || settings->mode == MODE_KINESIS) &&
+        settings->batch > EMULATE_STREAMING_BATCH_MOST)
         die(64, "a PutRecords takes at most %d records", EMULATE_STREAMING_BATCH_MOST);
 }
 
 /* ---- requests, before the clock starts ---- */
 
-static struct bytes render(const struct settings *settings, struct request *request, int e)
+/* The request of the door's own forms: batch, /record and /records. */
+static enum err render_door(const struct settings *settings, struct request *request, const char *stream,
+                            int e, struct buf *out)
 {
     bool streaming = settings->mode != MODE_BATCH, single = settings->mode == MODE_RECORD;
+    enum err err = request_render(request, streaming ? EMULATE_STREAMING : EMULATE_BATCH, single, stream);
+
+    if (!err && streaming)
+        err = buf_printf(out, "PUT /streams/%s/%s HTTP/1.1\r\n", stream, single ? "record" : "records");
+    else if (!err)
+        err = buf_printf(out, "POST /topics/%s.%s HTTP/1.1\r\n", settings->user, entity_names[e]);
+    return err ? err
+               : buf_printf(out, "Content-Type: %s\r\n",
+                            streaming ? "application/json" : "application/vnd.kafka.json.v2+json");
+}
+
+/* PutRecords as Kinesis takes it from an SDK. */
+static enum err render_kinesis(struct request *request, const char *stream, struct buf *out)
+{
+    struct buf *body = &request->body;
+    enum err err = buf_printf(out,
+                              "POST / HTTP/1.1\r\nContent-Type: application/x-amz-json-1.1\r\n"
+                              "X-Amz-Target: Kinesis_20131202.PutRecords\r\n%s",
+                              form_of_signing);
+
+    buf_clear(body);
+    if (!err)
+        err = buf_printf(body, "{\"StreamName\":\"%s\",\"Records\":[", stream);
+    for (size_t i = 0; i < request->count && !err; i++) {
+        const struct request_row *row = &request->rows[i];
+        err = buf_add_text(body, i > 0 ? ",{\"Data\":\"" : "{\"Data\":\"");
+        if (!err)
+            err = base64_encode(bytes_of(request->text.at + row->at, row->size), body);
+        if (!err)
+            err = buf_printf(body, "\",\"PartitionKey\":\"%lld\"}", (long long)row->index);
+    }
+    return err ? err : buf_add_text(body, "]}");
+}
+
+static struct bytes render(const struct settings *settings, struct request *request, int e)
+{
     struct buf out = buf_init(REQUEST_BODY_MOST);
     char stream[256];
+    enum err err;
 
     snprintf(stream, sizeof(stream), "streaming-%s-%s", settings->user, entity_names[e]);
-    if (request_render(request, streaming ? EMULATE_STREAMING : EMULATE_BATCH, single, stream))
-        die(70, "%s", err_sentence());
-    if (buf_printf(&out, streaming ? "PUT /streams/%s/%s HTTP/1.1\r\n" : "POST /topics/%s.%s HTTP/1.1\r\n",
-                   streaming ? stream : settings->user,
-                   streaming ? (single ? "record" : "records") : entity_names[e]) ||
-        buf_printf(&out, "Host: %s:%s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", settings->host,
-                   settings->port, streaming ? "application/json" : "application/vnd.kafka.json.v2+json",
+    err = settings->mode == MODE_KINESIS ? render_kinesis(request, stream, &out)
+                                         : render_door(settings, request, stream, e, &out);
+    if (err ||
+        buf_printf(&out, "Host: %s:%s\r\nContent-Length: %zu\r\n\r\n", settings->host, settings->port,
                    request->body.size) ||
         buf_add_bytes(&out, buf_bytes(&request->body)))
         die(70, "%s", err_sentence());
@@ -336,7 +395,7 @@ static void check_answer(const struct load *load, const struct connection *conne
 
     if (load->settings.mode == MODE_BATCH)
         good = good && !memmem(at, size, "\"error\":\"", 9);
-    else if (load->settings.mode == MODE_RECORDS)
+    else if (load->settings.mode != MODE_RECORD)
         good = good && memmem(at, size, "\"FailedRecordCount\":0", 21);
     if (!good)
         die(65, "the door does not take the rows:\n%.*s", size < 2000 ? (int)size : 2000, at);
