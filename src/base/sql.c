@@ -13,9 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/sql_duckdb.h"
+
+enum { WAIT_NS_LEAST = 20000, WAIT_NS_MOST = 500000 };
 
 struct sql_result {
     duckdb_result result; /* kept: chunks may point into it */
@@ -42,11 +45,55 @@ static enum err err_of(duckdb_error_type type)
     }
 }
 
+/* Work on a statement until it is done. When all that is left of it is in other threads' hands, wait a little: DuckDB's
+ * own loop asks again at once, which takes a whole processor from the threads that it waits for. */
+static void work_on(duckdb_pending_result pending)
+{
+    long wait_ns = WAIT_NS_LEAST;
+
+    for (;;) {
+        duckdb_pending_state state = duckdb_pending_execute_task(pending);
+        if (duckdb_pending_execution_is_finished(state))
+            return;
+        if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) {
+            nanosleep(&(struct timespec){0, wait_ns}, NULL);
+            wait_ns = wait_ns * 2 < WAIT_NS_MOST ? wait_ns * 2 : WAIT_NS_MOST;
+        } else {
+            wait_ns = WAIT_NS_LEAST;
+        }
+    }
+}
+
+/* Run a text of one statement with work_on(). False: it was not tried, because the text holds another number of
+ * statements, or none that can be prepared. */
+static bool run_one(struct sql *sql, const char *text, duckdb_result *result, duckdb_state *state)
+{
+    duckdb_extracted_statements statements = NULL;
+    duckdb_prepared_statement prepared = NULL;
+    duckdb_pending_result pending = NULL;
+    bool tried =
+        duckdb_extract_statements(sql->connection, text, &statements) == 1 &&
+        duckdb_prepare_extracted_statement(sql->connection, statements, 0, &prepared) == DuckDBSuccess &&
+        duckdb_pending_prepared(prepared, &pending) == DuckDBSuccess;
+
+    if (tried) {
+        work_on(pending);
+        *state = duckdb_execute_pending(pending, result);
+    }
+    duckdb_destroy_pending(&pending);
+    duckdb_destroy_prepare(&prepared);
+    duckdb_destroy_extracted(&statements);
+    return tried;
+}
+
 static enum err run_raw(struct sql *sql, const char *text, duckdb_result *result)
 {
+    duckdb_state state;
     enum err err = ERR_OK;
 
-    if (duckdb_query(sql->connection, text, result) == DuckDBError) {
+    if (!run_one(sql, text, result, &state))
+        state = duckdb_query(sql->connection, text, result); /* and it says what is wrong, if so */
+    if (state == DuckDBError) {
         const char *message = duckdb_result_error(result);
         err = err_note(err_of(duckdb_result_error_type(result)), "%s", message ? message : "SQL failed");
         duckdb_destroy_result(result);
