@@ -36,7 +36,7 @@ static void open_door(void)
     static const char *const flags[] = {"num.partitions", "2"};
     struct log_options log_options = {.dir = dir, .disk = disk_real()};
     struct group_options group_options = {0, 1, 60000, -1};
-    struct config *config;
+    struct config *config = NULL;
 
     trace_set_level(TRACE_ERROR);
     require(mkdtemp(dir) && !config_load(&config, NULL, flags, 1));
