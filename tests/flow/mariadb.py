@@ -96,7 +96,8 @@ class Server:
             self.folder.mkdir(parents=True, exist_ok=True)
             subprocess.run(
                 ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db", *user,
-                 "--auth-root-authentication-method=normal"],
+                 "--auth-root-authentication-method=normal",
+                 "--force"],  # a machine whose own name cannot be looked up will do
                 check=True,
                 capture_output=True,
             )
