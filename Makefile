@@ -53,7 +53,7 @@ fuzz:
 
 ## make bench      the figures, with ratios; writes bench/results
 bench: all
-	@tools/setup test
+	@tools/setup test peers
 	@bench/run
 
 clean:
