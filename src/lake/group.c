@@ -8,7 +8,7 @@
 #include "base/trace.h"
 #include "lake/sink.h"
 
-enum { COMMITTED_WAIT_MS = 5000 };
+enum { COMMITTED_WAIT_MS = 5000, WAKE_WAIT_MS = 100 };
 
 /* ---- partitions ---- */
 
@@ -106,6 +106,7 @@ static void on_rebalance(rd_kafka_t *kafka, rd_kafka_resp_err_t code, rd_kafka_t
             trace_info("lake", "reading %d partition%s", list->cnt, list->cnt == 1 ? "" : "s");
         }
         rd_kafka_assign(kafka, list);
+        sink->wakes_left = WAKES_MOST;
         if (list) /* librdkafka keeps a pause across assignments: one that was in trouble would stay silent */
             rd_kafka_resume_partitions(kafka, list);
         return;
@@ -156,6 +157,22 @@ void group_mend(struct lake_sink *sink)
     for (size_t i = 0; i < sink->part_count && !atomic_load(&sink->stop); i++)
         if (sink->parts[i]->waiting && clock_steady_ms() >= sink->parts[i]->mend_at_ms)
             mend(sink, sink->parts[i]);
+}
+
+bool group_wake(struct lake_sink *sink)
+{
+    for (size_t i = 0; i < sink->part_count; i++) {
+        struct part *part = sink->parts[i];
+        int64_t low = 0, high = -1;
+
+        rd_kafka_get_watermark_offsets(sink->kafka, part->topic, part->partition, &low, &high);
+        if (part->waiting || (high >= 0 && high <= (part->next >= 0 ? part->next : low)))
+            continue;
+        rd_kafka_query_watermark_offsets(sink->kafka, part->topic, part->partition, &low, &high,
+                                         WAKE_WAIT_MS);
+        return true;
+    }
+    return false;
 }
 
 /* ---- the consumer ---- */

@@ -17,6 +17,7 @@
 
 enum {
     POLL_MS_MOST = 100,
+    POLL_MS_BEHIND = 2,
     LOOK_EVERY_MS = 100,
     REOPEN_MS = 1000,
     SAY_AFTER_MS = 2000,              /* what mends itself sooner, as at a start, is not worth a line */
@@ -172,14 +173,22 @@ static bool must_reopen(const struct lake_sink *sink)
     return sink->unreachable && !find_kafka(sink, address) && strcmp(address, sink->bootstrap) != 0;
 }
 
+/* While records come, or some are known to be there, librdkafka is kept awake (see group_wake()). Not for ever: the end
+ * of a partition may lie behind its last record. */
 static void read_records(struct lake_sink *sink)
 {
     while (!atomic_load(&sink->stop)) {
-        rd_kafka_message_t *message = rd_kafka_consumer_poll(sink->kafka, POLL_MS_MOST);
+        bool behind = sink->wakes_left > 0;
+        rd_kafka_message_t *message =
+            rd_kafka_consumer_poll(sink->kafka, behind ? POLL_MS_BEHIND : POLL_MS_MOST);
         int64_t now_ms = clock_steady_ms();
 
-        if (message)
+        if (message) {
             take(sink, message);
+            sink->wakes_left = WAKES_MOST;
+        } else if (behind) {
+            sink->wakes_left = group_wake(sink) ? sink->wakes_left - 1 : 0;
+        }
         if (now_ms - sink->looked_ms < LOOK_EVERY_MS)
             continue;
         sink->looked_ms = now_ms;

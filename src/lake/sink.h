@@ -58,6 +58,7 @@ struct lake_sink {
     int64_t tick_ms;   /* wall clock: when scheduled rotation is due; -1: never */
     int64_t looked_ms; /* steady clock: when housekeeping was last done */
     bool unreachable;  /* said so already */
+    int wakes_left;    /* see group_wake(); 0: nothing more is known to be there */
     /* settings */
     int64_t flush_size, flush_bytes, rotate_ms, schedule_ms;
     struct metric *objects_total, *bytes_total, *failures_total, *processed_seconds;
@@ -98,6 +99,12 @@ void group_close(struct lake_sink *sink);
 struct part *group_part(struct lake_sink *sink, const rd_kafka_message_t *message);
 /* Take no more records of this partition until it is mended. */
 void group_pause(struct lake_sink *sink, const struct part *part);
+enum { WAKES_MOST = 20 };
+/* librdkafka stops asking the broker when its own queue is full, and then looks again only once a second, by which time
+ * we have long emptied it. So when nothing comes although there is more, ask the broker for the end of a partition: that
+ * wakes its thread. Only then: the answer waits behind a fetch that is under way, which may be a long one when all there
+ * is has been fetched and lies in the queue. False: there is no more. */
+bool group_wake(struct lake_sink *sink);
 /* Begin again with the partitions whose waiting time is over. */
 void group_mend(struct lake_sink *sink);
 
