@@ -89,17 +89,13 @@ static bool named(struct json_value key, const char *name)
     return bytes_equal(json_plain_text(key), bytes_of_text(name));
 }
 
-static enum err cut_record(struct kinesis_cut *cut, struct json_value object)
+static enum err cut_record(struct kinesis_cut *cut, struct json_pull *pull)
 {
     struct kinesis_record record = {0};
-    struct json_walk walk;
     struct json_value key, value;
-    enum err err = ERR_OK;
+    enum err err = json_pull_enter(pull, JSON_OBJECT);
 
-    if (object.kind != JSON_OBJECT)
-        return err_note(ERR_INVALID, "Kinesis answered with a record that is no object");
-    walk = json_walk(object);
-    while (!err && !(err = json_walk_next(&walk, &key, &value))) {
+    while (!err && !(err = json_pull_next(pull, &key)) && !(err = json_pull_value(pull, &value))) {
         if (!key.plain)
             continue;
         if (named(key, "Data"))
@@ -119,16 +115,11 @@ static enum err cut_record(struct kinesis_cut *cut, struct json_value object)
     return ERR_OK;
 }
 
-static enum err cut_record_list(struct kinesis_cut *cut, struct json_value list)
+static enum err cut_record_list(struct kinesis_cut *cut, struct json_pull *pull)
 {
-    struct json_walk walk;
-    struct json_value value;
-    enum err err = ERR_OK;
+    enum err err = json_pull_enter(pull, JSON_ARRAY);
 
-    if (list.kind != JSON_ARRAY)
-        return err_note(ERR_INVALID, "Kinesis answered with Records that are no list");
-    walk = json_walk(list);
-    while (!err && !(err = json_walk_next(&walk, NULL, &value))) {
+    while (!err && !(err = json_pull_next(pull, NULL))) {
         if (cut->count >= RECORDS_MOST)
             return err_note(ERR_TOO_LARGE, "Kinesis answered with more than %d records", RECORDS_MOST);
         if (cut->count == cut->room) {
@@ -141,17 +132,58 @@ static enum err cut_record_list(struct kinesis_cut *cut, struct json_value list)
             cut->records = grown;
             cut->room = room;
         }
-        err = cut_record(cut, value);
+        err = cut_record(cut, pull);
     }
     return err == ERR_END ? ERR_OK : err;
 }
 
+/* What stands beside the records. */
+static enum err cut_rest(struct kinesis_cut *cut, struct json_value key, struct json_value value)
+{
+    struct bytes text;
+    enum err err;
+
+    if (json_text_is(key, "MillisBehindLatest"))
+        return json_int64(value, &cut->behind_ms);
+    if (!json_text_is(key, "NextShardIterator") || value.kind == JSON_NULL)
+        return ERR_OK;
+    buf_clear(&cut->next_iterator);
+    err = text_of(value, &cut->data, &text);
+    return err ? err : buf_add_bytes(&cut->next_iterator, text);
+}
+
+/* One pass over the whole answer, which can be 14 MiB: records are taken while it is checked, and forgotten when it
+ * turns out to be no JSON further on. */
+static enum err cut_answer(struct kinesis_cut *cut, struct bytes body)
+{
+    struct json_pull pull = json_pull(body);
+    struct json_value key, value;
+    bool found = false;
+    enum err err = json_pull_enter(&pull, JSON_OBJECT);
+
+    while (!err && !(err = json_pull_next(&pull, &key))) {
+        if (json_text_is(key, "Records")) {
+            if (found)
+                return err_note(ERR_INVALID, "Kinesis answered GetRecords with Records twice");
+            found = true;
+            err = cut_record_list(cut, &pull);
+            continue;
+        }
+        err = json_pull_value(&pull, &value);
+        if (!err)
+            err = cut_rest(cut, key, value);
+    }
+    if (err == ERR_END)
+        err = json_pull_end(&pull);
+    if (!err && !found)
+        err = err_note(ERR_INVALID, "Kinesis answered GetRecords without Records");
+    return err;
+}
+
 enum err kinesis_cut_records(struct kinesis_cut *cut, struct bytes body)
 {
-    struct json_value object, value;
-    struct bytes text;
-    enum err err = open_object(body, &object);
     const uint8_t *data_at;
+    enum err err;
 
     cut->count = 0;
     cut->behind_ms = 0;
@@ -159,25 +191,15 @@ enum err kinesis_cut_records(struct kinesis_cut *cut, struct bytes body)
     buf_clear(&cut->next_iterator);
     /* What is unescaped and decoded is shorter than twice what it comes from, so the buffer cannot move under the
      * views into it. */
-    if (!err)
-        err = buf_reserve(&cut->data, 2 * body.size + 64);
+    err = buf_reserve(&cut->data, 2 * body.size + 64);
     if (err)
         return err;
     data_at = cut->data.at;
-    err = json_member(object, "Records", &value);
-    if (!err)
-        err = cut_record_list(cut, value);
-    if (!err && !json_member(object, "NextShardIterator", &value) && value.kind != JSON_NULL) {
-        err = text_of(value, &cut->data, &text);
-        if (!err)
-            err = buf_add_bytes(&cut->next_iterator, text);
-    }
-    if (!err && !json_member(object, "MillisBehindLatest", &value))
-        err = json_int64(value, &cut->behind_ms);
+    err = cut_answer(cut, body);
     assert(cut->data.at == data_at);
     if (err)
         cut->count = 0;
-    return err == ERR_NOT_FOUND ? err_note(ERR_INVALID, "Kinesis answered GetRecords without Records") : err;
+    return err;
 }
 
 /* One shard: its id, a NUL, where its sequence numbers start, a NUL. */
