@@ -312,6 +312,27 @@ static void compact_there_and_back_at_many_lengths(void **state)
     }
 }
 
+/* A letter that is none must be found wherever it stands, also among those that are looked at sixteen at a time. */
+static void base64_finds_every_bad_letter(void **state)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct buf back = buf_init(1000);
+    uint8_t text[64];
+
+    for (size_t at = 0; at < sizeof(text); at++)
+        for (int c = 0; c < 256; c++) {
+            bool good = c && strchr(letters, c);
+            memcpy(text, letters, sizeof(text));
+            text[at] = (uint8_t)c;
+            if (at == sizeof(text) - 1 && c == '=')
+                continue; /* padding there, if the bits before it are 0 */
+            buf_clear(&back);
+            CHECK(base64_decode(bytes_of(text, sizeof(text)), &back) == (good ? ERR_OK : ERR_INVALID));
+            CHECK(back.size == (good ? 48 : 0));
+        }
+    buf_release(&back);
+}
+
 static void base64_there_and_back(void **state)
 {
     static const char *bad[] = {"a",        "ab",    "abc",  "ab=c", "a===",  "====", "ab c",
@@ -354,6 +375,7 @@ int main(void)
         cmocka_unit_test(compact_drops_only_outer_space),
         cmocka_unit_test(compact_there_and_back_at_many_lengths),
         cmocka_unit_test(base64_there_and_back),
+        cmocka_unit_test(base64_finds_every_bad_letter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
