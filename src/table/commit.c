@@ -59,7 +59,8 @@ static enum err add_copy(const json_t *schema, const char *select, struct bytes 
         err = buf_printf(out, " FROM (%s\n)) TO ", select);
     if (!err)
         err = sql_quote(path, out);
-    return err ? err : buf_add_text(out, " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS)");
+    return err ? err
+               : buf_add_text(out, " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, RETURN_STATS)");
 }
 
 /* Make the file durable: its bytes, then its name. */
