@@ -54,6 +54,8 @@ int serve_ingest(const struct config *config)
         err = disk_make_dirs(disk_real(), config_path(config, "run"));
     if (!err)
         err = log_open(&log, &options);
+    if (!err) /* the folder is ours now; and nobody has seen yet that we are ready */
+        err = serve_note(config, "ingest.pid", getpid());
     if (!err)
         err = make_topics(config, log);
     if (!err)
@@ -65,15 +67,14 @@ int serve_ingest(const struct config *config)
     if (!err)
         err = serve_note(config, "http.port", http_door_port(http));
     if (!err)
-        err = serve_note(config, "ingest.pid", getpid());
-    if (!err)
         trace_info("ingest", "serving HTTP on port %d and Kafka on port %d after %lld ms",
                    http_door_port(http), kafka_door_port(kafka), (long long)(clock_steady_ms() - start));
     while (!err && !cli_stop)
         clock_sleep_ms(100);
     http_door_stop(http);
     kafka_door_stop(kafka);
+    if (log)
+        unlink(config_path(config, "run/ingest.pid"));
     log_close(log);
-    unlink(config_path(config, "run/ingest.pid"));
     return err ? cli_fail(err) : EX_OK;
 }

@@ -59,6 +59,8 @@ int serve_lakehouse(const struct config *config)
 
     if (!err)
         err = disk_make_dirs(disk_real(), config_path(config, "run"));
+    if (!err) /* before anybody can see that we are ready */
+        err = serve_note(config, "lakehouse.pid", getpid());
     if (!err)
         err = sql_db_open(&lakehouse.db, &options);
     if (!err)
@@ -72,8 +74,6 @@ int serve_lakehouse(const struct config *config)
         err = dashboard_start(&dashboard, config, disk_real(), lakehouse.db);
     if (!err)
         err = serve_note(config, "page.port", dashboard_port(dashboard));
-    if (!err)
-        err = serve_note(config, "lakehouse.pid", getpid());
     if (!err)
         trace_info("lakehouse", "serving the page on port %d after %lld ms", dashboard_port(dashboard),
                    (long long)(clock_steady_ms() - start));
