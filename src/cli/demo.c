@@ -284,6 +284,7 @@ int command_demo(struct cli *cli)
     struct demo demo = {
         .cli = cli, .posts = cli_integer(cli, "posts", 10000), .seed = (uint64_t)cli_integer(cli, "seed", 1)};
     int64_t start = clock_steady_ms();
+    int stop_status;
     enum err err;
 
     if (cli->operand_count)
@@ -300,10 +301,10 @@ int command_demo(struct cli *cli)
         err = run(&demo);
     sql_close(demo.sql);
     sql_db_close(demo.db);
-    supervisor_stop(demo.supervisor);
+    stop_status = supervisor_stop(demo.supervisor);
     if (err)
         cli_fail(err);
-    else
+    else if (stop_status == EX_OK)
         printf("done in %.1f s\n", (double)(clock_steady_ms() - start) / 1000);
     if (demo.own_folder && !cli_value(cli, "keep"))
         nftw(demo.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -313,5 +314,5 @@ int command_demo(struct cli *cli)
             "the folder is %s; look at it with `pinrail sql --data-dir %s \"select count(*) from pin\"`\n",
             demo.folder, demo.folder);
     config_free(demo.config);
-    return err ? err_exit_status(err) : EX_OK;
+    return err ? err_exit_status(err) : stop_status;
 }

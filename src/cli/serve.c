@@ -48,6 +48,7 @@ struct supervisor {
     volatile int stopping;
     bool started;
     bool config_wrong; /* a child said EX_CONFIG, EX_NOPERM or EX_USAGE: starting it again would not help */
+    int stop_status;   /* of the first child that was asked to stop and did not end well */
 };
 
 /* ---- what both processes use ---- */
@@ -170,13 +171,31 @@ static void start_child(struct supervisor *supervisor, struct child *child)
     trace_debug("serve", "%s started, pid %d", child->role, (int)pid);
 }
 
+/* A child that was asked to stop. SIGTERM may come before it has a handler for it: that is a stop like any other. */
+static void child_stopped(struct supervisor *supervisor, const struct child *child, int status)
+{
+    int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+
+    if (exit_status == EX_OK || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+        return;
+    if (WIFSIGNALED(status))
+        trace_warn("serve", "%s was ended by signal %d (%s) instead of stopping", child->role,
+                   WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        trace_warn("serve", "%s ended with status %d instead of stopping in order", child->role, exit_status);
+    if (supervisor->stop_status == EX_OK)
+        supervisor->stop_status = exit_status;
+}
+
 static void child_ended(struct supervisor *supervisor, struct child *child, int status)
 {
     int64_t now = clock_steady_ms();
 
     child->pid = 0;
-    if (supervisor->stopping)
+    if (supervisor->stopping) {
+        child_stopped(supervisor, child, status);
         return;
+    }
     if (WIFEXITED(status) && (WEXITSTATUS(status) == EX_CONFIG || WEXITSTATUS(status) == EX_NOPERM ||
                               WEXITSTATUS(status) == EX_USAGE)) {
         supervisor->config_wrong = true;
@@ -323,13 +342,17 @@ enum err supervisor_wait_ready(struct supervisor *supervisor, int timeout_ms)
                : ERR_OK;
 }
 
-void supervisor_stop(struct supervisor *supervisor)
+int supervisor_stop(struct supervisor *supervisor)
 {
+    int status;
+
     if (!supervisor)
-        return;
+        return EX_OK;
     supervisor->stopping = 1;
     pthread_join(supervisor->thread, NULL);
+    status = supervisor->stop_status;
     supervisor_free(supervisor);
+    return status;
 }
 
 /* ---- the command ---- */
@@ -339,7 +362,7 @@ static int serve_both(struct cli *cli)
     struct supervisor *supervisor = NULL;
     enum err err = supervisor_start(&supervisor, cli->config);
     int64_t start = clock_steady_ms();
-    int status = EX_OK;
+    int status = EX_OK, stop_status;
 
     if (err)
         return cli_fail(err);
@@ -357,7 +380,9 @@ static int serve_both(struct cli *cli)
         status = cli_fail(err);
     else if (supervisor->config_wrong)
         status = EX_CONFIG;
-    supervisor_stop(supervisor);
+    stop_status = supervisor_stop(supervisor);
+    if (status == EX_OK)
+        status = stop_status;
     unlink(config_path(cli->config, "run/serve.pid"));
     for (size_t i = 0; i < 3; i++) {
         char name[32];

@@ -20,7 +20,8 @@ struct supervisor;
 enum err supervisor_start(struct supervisor **out, const struct config *config);
 /* Both doors and the page answer /readyz. ERR_BUSY after `timeout_ms`. */
 enum err supervisor_wait_ready(struct supervisor *supervisor, int timeout_ms);
-/* SIGTERM to the lakehouse, then to ingest; waits for both (15 s each, then SIGKILL). */
-void supervisor_stop(struct supervisor *supervisor);
+/* SIGTERM to the lakehouse, then to ingest; waits for both (15 s each, then SIGKILL). The exit status of the first that
+ * did not end well, EX_OK when both did, or when `supervisor` is NULL. */
+int supervisor_stop(struct supervisor *supervisor);
 
 #endif
