@@ -4,6 +4,7 @@ ready, and stops it again. Nothing here knows what pinrail does inside."""
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -15,11 +16,20 @@ BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 PROGRAM = (BUILD if BUILD.is_absolute() else ROOT / BUILD) / "pinrail"
 SAMPLES = ROOT.parent / "shared" / "data" / "samples"
 READY_SECONDS = 60
+# What no test expects of a process: a sanitizer's report, or an end that was neither a stop nor a test's kill -9.
+BAD_ENDS = re.compile(r"ERROR: AddressSanitizer|LeakSanitizer|runtime error:|ended with status|ended by signal (?!9 )")
+
+
+def assert_ended_well(output, who):
+    """Nothing of BAD_ENDS in what a process said; the program without sanitizers is held to its half of it."""
+    found = BAD_ENDS.search(output)
+    assert not found, f"{who} went wrong:\n{output[max(0, found.start() - 500):found.start() + 6000]}"
 
 
 def run(*args, check=True, timeout=300, **kwargs):
     """Run one command of the program; gives the CompletedProcess with text output."""
     done = subprocess.run([str(PROGRAM), *map(str, args)], capture_output=True, text=True, timeout=timeout, **kwargs)
+    assert_ended_well(done.stderr, f"pinrail {' '.join(map(str, args))}")
     if check and done.returncode != 0:
         raise AssertionError(f"pinrail {' '.join(map(str, args))} gave {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done
@@ -122,9 +132,11 @@ class Serve:
         return [json.loads(line) for line in self.command(*args, "--json", **kwargs).stdout.splitlines()]
 
     def stop(self):
+        """Stop it, and look how it and its processes ended, now or earlier."""
         if not self.process:
             return
-        if self.process.poll() is None:
+        running = self.process.poll() is None
+        if running:
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(60)
@@ -132,8 +144,11 @@ class Serve:
                 self.process.kill()
                 self.process.wait()
                 raise
+        status = self.process.returncode
         self.log.close()
         self.process = None
+        assert_ended_well(self.output(), "serve")
+        assert not running or status == 0, f"serve stopped with status {status}:\n{self.output()[-4000:]}"
 
     def __enter__(self):
         return self.start()
