@@ -253,13 +253,11 @@ def test_a_large_request_becomes_several_batches(door):
     assert [json.loads(value)["n"] for _, _, value in stored(door, "several")] == list(range(350))
 
 
-def raw(door, data, finish=True):
+def raw(door, data):
     """Send bytes as they are; gives all that comes back until the door closes."""
     connection = socket.create_connection(door.address("http").split(":"), timeout=30)
     try:
         connection.sendall(data)
-        if finish:
-            connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65536), b""))
     except ConnectionResetError:
         return b""
@@ -273,20 +271,35 @@ def test_a_body_over_the_limit_is_413(door):
     status, answer = call(door, "POST", "/topics/demo.pin", body, JSON)
     assert (status, answer["error_code"]) == (413, 413) and "http.body.max.bytes" in answer["message"]
     head = f"POST /topics/demo.pin HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nConnection: close\r\n"
-    assert b" 413 " in raw(door, (head + "Content-Length: 99999999999\r\n\r\n{}").encode(), finish=False)
-    assert b" 413 " in raw(door, (head + f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n").encode(), finish=False)
+    assert b" 413 " in raw(door, (head + "Content-Length: 99999999999\r\n\r\n{}").encode())
+    assert b" 413 " in raw(door, (head + f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n").encode())
     chunk = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"
-    assert b" 413 " in raw(door, (head + "Transfer-Encoding: chunked\r\n\r\n" + chunk).encode(), finish=False)
+    assert b" 413 " in raw(door, (head + "Transfer-Encoding: chunked\r\n\r\n" + chunk).encode())
     assert end_offsets(door, "demo.pin") == before
+
+
+def half(door, data):
+    """Send bytes that are less than a request, and end; gives what has come back when the door, which takes one thing after
+    the other, has answered somebody else. It may close the connection only when that was idle for long: an end that comes
+    together with the last bytes is not seen by libmicrohttpd 0.9.75."""
+    with socket.create_connection(door.address("http").split(":"), timeout=30) as connection:
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        call(door, "GET", "/topics")
+        connection.setblocking(False)
+        try:
+            return connection.recv(65536)
+        except (BlockingIOError, ConnectionResetError):
+            return b""
 
 
 def test_half_a_body_stores_nothing(door):
     before = end_offsets(door, "demo.pin")
     body = json.dumps({"records": [{"value": 1}]})
     head = f"POST /topics/demo.pin HTTP/1.1\r\nHost: x\r\nContent-Type: {JSON}\r\nContent-Length: {len(body) + 5}\r\n\r\n"
-    assert b" 200 " not in raw(door, (head + body).encode())
-    assert b" 200 " not in raw(door, b"POST /topics/demo.pin HTTP/1.1\r\nHost: x\r\nContent-Le")
-    assert b" 200 " not in raw(door, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100))
+    assert b" 200 " not in half(door, (head + body).encode())
+    assert b" 200 " not in half(door, b"POST /topics/demo.pin HTTP/1.1\r\nHost: x\r\nContent-Le")
+    assert b" 200 " not in half(door, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100))
     assert end_offsets(door, "demo.pin") == before
     post(door, "demo.pin", {"value": 1})
 
@@ -297,7 +310,7 @@ def test_chunked_and_pipelined_requests_are_answered_in_order(door):
     chunked = head + f"Transfer-Encoding: chunked\r\n\r\n5\r\n{body[:5]}\r\n{len(body) - 5:x}\r\n{body[5:]}\r\n0\r\n\r\n"
     plain = head + f"Content-Length: {len(body)}\r\n\r\n{body}"
     last = head + f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
-    answer = raw(door, (chunked + plain * 8 + last).encode(), finish=False)
+    answer = raw(door, (chunked + plain * 8 + last).encode())
     assert answer.count(b"HTTP/1.1 200 OK") == 10
     assert sum(end_offsets(door, "pipelined")) == 10
 
