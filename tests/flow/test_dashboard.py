@@ -197,7 +197,9 @@ def test_bars_are_drawn(filled, tmp_path):
 def test_the_page_outlives_ingest(filled):
     """Counts stay as they were last seen, health says what is the matter, and all comes back by itself."""
     before = get(filled, "/api/status")["stages"]
+    killed = filled.pid("ingest")
     filled.kill("ingest")
     after = wait_until(lambda: (s := get(filled, "/api/status"))["measured_ms"] and s)
     assert [s["cleaned"] for s in after["stages"]] == [s["cleaned"] for s in before]
+    wait_until(lambda: filled.pid("ingest") != killed)  # or what follows may still speak of the time before
     wait_until(lambda: (s := get(filled, "/api/status"))["ingest"]["reachable"] and s["stages"] == before)
