@@ -40,11 +40,11 @@ check: all
 	@tools/setup test
 	@tools/check
 
-## make asan       unit and flow tests under AddressSanitizer and UBSan
+## make asan       the same as test under AddressSanitizer and UBSan, with fewer kills
 asan:
 	@tools/setup build test
 	@BUILD=build-asan tools/build build-asan -DSANITIZE=ON
-	@BUILD=build-asan tools/test all
+	@BUILD=build-asan PINRAIL_KILLS=$${PINRAIL_KILLS:-10} PINRAIL_KILL_RECORDS=$${PINRAIL_KILL_RECORDS:-60000} tools/test all
 
 ## make fuzz       each fuzzer for FUZZ_SECONDS (30)
 fuzz:
