@@ -69,7 +69,7 @@ const struct setting config_settings[] = {
      "a micro-batch is committed early at this many records"},
     {"stream.into", SETTING_CHOICE, "stream", "stream|table",
      "tables that the streams fill: USER_pin_stream, or the batch's USER_pin_table"},
-    {"lakehouse.memory.limit", SETTING_SIZE, "1GiB", "128MiB..",
+    {"lakehouse.memory.limit", SETTING_SIZE, "2GiB", "128MiB..",
      "memory that SQL may take before it spills to disk"},
     {"lakehouse.threads", SETTING_INTEGER, "0", "0..1024", "threads for SQL; 0: one a processor"},
 

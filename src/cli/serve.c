@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -81,15 +82,18 @@ enum err serve_check_address(const struct config *config, const char *door)
 
 /* ---- ports and arguments ---- */
 
-/* A free port on `host`, found by binding to port 0. */
-static enum err pick_port(const char *host, int *port)
+/* Can that port be listened on? 0: the kernel picks one. */
+static enum err try_port(const char *host, int wanted, int *port)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     struct sockaddr_storage address;
     socklen_t size = sizeof(address);
+    char service[16];
     enum err err = ERR_OK;
-    int fd = -1, code = getaddrinfo(host, "0", &hints, &found);
+    int fd = -1, code;
 
+    snprintf(service, sizeof(service), "%d", wanted);
+    code = getaddrinfo(host, service, &hints, &found);
     if (code)
         return err_note(ERR_INVALID, "cannot listen on %s: %s", host, gai_strerror(code));
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -103,6 +107,28 @@ static enum err pick_port(const char *host, int *port)
         close(fd);
     freeaddrinfo(found);
     return err;
+}
+
+/* A free port on `host` that stays free until a process listens on it, and while that process is started again: below
+ * the range from which the kernel takes the ports of outgoing connections. */
+static enum err pick_port(const char *host, int *port)
+{
+    enum { LOWEST = 10240, TRIES = 200 };
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "re");
+    int outgoing = 32768;
+
+    if (file && fscanf(file, "%d", &outgoing) != 1)
+        outgoing = 32768;
+    if (file)
+        fclose(file);
+    for (int i = 0; i < TRIES && outgoing > LOWEST; i++) {
+        unsigned random;
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+            break;
+        if (!try_port(host, LOWEST + (int)(random % (unsigned)(outgoing - LOWEST)), port))
+            return ERR_OK;
+    }
+    return try_port(host, 0, port);
 }
 
 static const char *const doors[] = {"http", "kafka", "page"};
