@@ -1,4 +1,4 @@
-/* sql.h - the one place that talks to DuckDB (only sql.c includes duckdb.h).
+/* sql.h - the one place that talks to DuckDB (sql.c and sql_feed.c, nobody else).
  *
  * A sql_db is an in-memory database with a memory limit, spilling to a folder of its own; a sql is a connection.
  * Extensions are never installed or loaded from outside, and the configuration is locked. The session's time zone

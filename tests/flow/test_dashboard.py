@@ -158,7 +158,6 @@ def test_files_headers_and_health(filled):
     assert "# TYPE pinrail_page_requests_total counter" in metrics
 
 
-@pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium")
 def test_a_browser_shows_it(filled, tmp_path):
     page, console, asked = browser.look(filled.page + "/", tmp_path)
     assert not console, console
@@ -187,7 +186,6 @@ def test_a_browser_shows_it(filled, tmp_path):
     assert len(newest) == 20 and newest[0][2] == TRAP, "a row's text is shown as it is"
 
 
-@pytest.mark.skipif(browser.PROGRAM is None, reason="no chromium")
 def test_bars_are_drawn(filled, tmp_path):
     dots = browser.colours(filled.page + "/", tmp_path)
     landed, cleaned = (0x3C, 0x78, 0xB4), (0x2B, 0x9A, 0x75)
